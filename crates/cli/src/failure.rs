@@ -1,0 +1,133 @@
+//! How commands end.
+
+use std::fmt::Display;
+use strongroom_client::Error;
+
+/// What a command returns.
+pub type Outcome = Result<Exit, Failure>;
+
+/// The exit code of a command that did its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    /// All is well.
+    pub const OK: Self = Self(0);
+}
+
+/// Why a command did not do its work.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub(crate) exit: u8,
+    pub(crate) message: String,
+    pub(crate) shown: bool,
+    /// Whether the request was refused for want of permission, and what it asked for.
+    pub(crate) refused: Option<(&'static str, String)>,
+}
+
+impl Failure {
+    /// The user's mistake, or something on this machine: exit code 1.
+    pub fn local(message: impl Into<String>) -> Self {
+        Self { exit: 1, message: message.into(), shown: false, refused: None }
+    }
+
+    /// The server's side: exit code 2.
+    pub fn server(message: impl Into<String>) -> Self {
+        Self { exit: 2, ..Self::local(message) }
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub fn exit(self, exit: u8) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// A client's error, after `Error `: `reading secret/app` makes `Error reading secret/app: ...`.
+    pub fn api(doing: impl Display, error: Error) -> Self {
+        if let Error::Preview(text) = error {
+            return Self { exit: 0, message: text, shown: true, refused: None };
+        }
+        let refused = match &error {
+            Error::Api(e) if e.status == 403 => Some((e.method, e.path.clone())),
+            _ => None,
+        };
+        let mut message = format!("Error {doing}: {error}");
+        if let Some(advice) = advice(&error) {
+            message.push_str("\n\n");
+            message.push_str(&advice);
+        }
+        let exit = if matches!(error, Error::Config(_)) { 1 } else { 2 };
+        Self { exit, message, shown: false, refused }
+    }
+}
+
+/// Turns a client's error into a failure that says what was being done.
+pub trait Doing<T> {
+    /// `client.read(path).await.doing(format!("reading {path}"))?`
+    fn doing(self, what: impl Display) -> Result<T, Failure>;
+}
+
+impl<T> Doing<T> for Result<T, Error> {
+    fn doing(self, what: impl Display) -> Result<T, Failure> {
+        self.map_err(|e| Failure::api(what, e))
+    }
+}
+
+/// What to do about an error, when that can be said.
+fn advice(error: &Error) -> Option<String> {
+    match error {
+        Error::Connect { address, reason } => Some(match reason.kind() {
+            std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => format!(
+                "Nothing listens at {address}. Set VAULT_ADDR (or -address) to the server's address, \
+                 or start a server to try things out: strongroom server -dev"
+            ),
+            _ => format!("Check that VAULT_ADDR (or -address) is right: it is {address}."),
+        }),
+        Error::Tls { address, reason } => Some(tls_advice(address, &reason.to_string())),
+        Error::Transport { url, .. } if url.starts_with("http://") => {
+            Some("If the server speaks TLS, VAULT_ADDR (or -address) must begin with https://".to_owned())
+        }
+        Error::Timeout { .. } => {
+            Some("VAULT_CLIENT_TIMEOUT sets how long to wait, as in VAULT_CLIENT_TIMEOUT=120s.".to_owned())
+        }
+        Error::Api(e) => api_advice(e.status, &e.errors),
+        _ => None,
+    }
+}
+
+fn tls_advice(address: &str, reason: &str) -> String {
+    if reason.contains("UnknownIssuer") || reason.contains("CaUsedAsEndEntity") {
+        return "x509: certificate signed by unknown authority. Set VAULT_CACERT (or -ca-cert) to the PEM file of \
+                the authority that signed the server's certificate."
+            .to_owned();
+    }
+    if reason.contains("not valid for name") || reason.contains("NotValidForName") {
+        return "The server's certificate is for another name. Use that name in VAULT_ADDR, or set \
+                VAULT_TLS_SERVER_NAME (or -tls-server-name) to it."
+            .to_owned();
+    }
+    if reason.contains("InvalidContentType") || reason.contains("corrupt message") {
+        let plain = address.replacen("https://", "http://", 1);
+        return format!(
+            "http: server gave HTTP response to HTTPS client. The server does not speak TLS there: \
+             set VAULT_ADDR (or -address) to {plain}"
+        );
+    }
+    "Check the certificate of the server and VAULT_CACERT.".to_owned()
+}
+
+fn api_advice(status: u16, errors: &[String]) -> Option<String> {
+    let says = |text: &str| errors.iter().any(|e| e.contains(text));
+    if status == 400 && says("HTTP request to an HTTPS server") {
+        return Some("The server speaks TLS: VAULT_ADDR (or -address) must begin with https://".to_owned());
+    }
+    if says("missing client token") {
+        return Some("No token was sent. Log in (strongroom login) or set VAULT_TOKEN.".to_owned());
+    }
+    match status {
+        503 if says("sealed") => {
+            Some("The server is sealed. Unseal it: strongroom operator unseal".to_owned())
+        }
+        _ => None,
+    }
+}
