@@ -63,7 +63,7 @@ pub struct DeviceInfo {
 pub enum EnableError {
     /// The path is empty or holds what no path may hold.
     BadPath,
-    /// A device is enabled there.
+    /// A device is enabled there, above or below.
     PathInUse(String),
     /// The configuration was refused.
     Config(ConfigError),
@@ -201,8 +201,8 @@ impl Broker {
         if path.is_empty() || path.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(EnableError::BadPath);
         }
-        if self.find(path).is_some() {
-            return Err(EnableError::PathInUse(format!("{path}/")));
+        if let Some(taken) = self.devices.load().iter().find(|device| overlap(&device.path, path)) {
+            return Err(EnableError::PathInUse(format!("{}/", taken.path)));
         }
         let settings = config::settings(&config).map_err(EnableError::Config)?;
         if config.salt.expose().is_empty() {
@@ -300,6 +300,13 @@ impl std::error::Error for EnableError {}
 
 /// Letters and digits of a salt: more than 256 bits.
 const SALT_LENGTH: usize = 43;
+
+/// Whether one path is the other or lies below it.
+fn overlap(a: &str, b: &str) -> bool {
+    let below =
+        |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    below(a, b) || below(b, a)
+}
 
 fn unknown_options(path: &str, settings: &Settings) -> Vec<String> {
     let warn = |name: &String| {

@@ -212,6 +212,8 @@ impl Queue {
         if state.ended {
             return;
         }
+        // A device that hangs does not collect those who gave up waiting.
+        state.reopen.retain(|waiting| !waiting.is_closed());
         state.reopen.push(answer);
         state.writer_parked = false;
         drop(state);

@@ -61,6 +61,9 @@ async fn idle_without_devices_and_honest_about_them() {
     assert_eq!(broker.devices(), [DeviceInfo { path: "file/".to_owned(), config: enabled.config.clone() }]);
     let in_use = broker.enable("file", file(&path)).await.unwrap_err();
     assert_eq!(in_use, EnableError::PathInUse("file/".to_owned()));
+    let below = broker.enable("file/two", file(&path)).await.unwrap_err();
+    assert_eq!(below, EnableError::PathInUse("file/".to_owned()));
+    assert!(!overlap("file", "file2") && overlap("a", "a/b") && overlap("a/b", "a"));
     assert_eq!(broker.enable(" ", file(&path)).await.unwrap_err(), EnableError::BadPath);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("\"path\":\"sys/audit/test\""), "{text}");

@@ -27,7 +27,7 @@ pub(super) struct Target {
     pub(super) identity: Option<(u64, u64)>,
 }
 
-/// A pipe that reports room takes this much at once.
+/// A pipe that reports room takes this much at once, and keeps it together.
 const PIPE_ATOM: usize = 4096;
 
 /// Writes all bytes, or tells how many were written before what error.
@@ -48,7 +48,7 @@ pub(super) fn push(target: &Target, bytes: &[u8], patience: Duration) -> (usize,
 fn step(target: &Target, bytes: &[u8], patience: Duration) -> io::Result<usize> {
     let chunk = if target.nature == Nature::Blocking {
         await_room(target, patience)?;
-        bytes.get(..PIPE_ATOM).unwrap_or(bytes)
+        atom(bytes)
     } else {
         bytes
     };
@@ -61,6 +61,14 @@ fn step(target: &Target, bytes: &[u8], patience: Duration) -> io::Result<usize> 
     }
 }
 
+/// What a pipe takes at once: whole lines where they fit, so that another writer's lines, such as
+/// the server's log, fall between ours and not into them.
+fn atom(bytes: &[u8]) -> &[u8] {
+    let Some(chunk) = bytes.get(..PIPE_ATOM) else { return bytes };
+    let lines = chunk.iter().rposition(|byte| *byte == b'\n').and_then(|last| chunk.get(..=last));
+    lines.unwrap_or(chunk)
+}
+
 fn await_room(target: &Target, patience: Duration) -> io::Result<()> {
     let limit = Timespec::try_from(patience).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut fds = [PollFd::new(&target.fd, PollFlags::OUT)];
@@ -70,5 +78,18 @@ fn await_room(target: &Target, patience: Duration) -> io::Result<()> {
         }
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(errno) => Err(errno.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_between_lines_where_it_can() {
+        let lines = "x".repeat(999) + "\n";
+        assert_eq!(atom(lines.repeat(5).as_bytes()).len(), 4_000);
+        assert_eq!(atom(lines.repeat(3).as_bytes()).len(), 3_000);
+        assert_eq!(atom("x".repeat(9_000).as_bytes()).len(), PIPE_ATOM);
     }
 }
