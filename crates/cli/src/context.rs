@@ -14,8 +14,6 @@ use strongroom_wire::{Map, duration};
 
 /// What a command works with. Flags are asked for by their main name.
 pub struct Context<'h> {
-    /// The command at work.
-    pub(crate) command: &'static Command,
     /// All commands, for help and completions.
     pub(crate) commands: &'h [&'static Command],
     pub(crate) parsed: Parsed,
@@ -68,7 +66,7 @@ impl Context<'_> {
         self.parsed.args.get(index).map_or("", String::as_str)
     }
 
-    /// The path in an argument, without the white space, slashes and `v1/` around it that people paste along.
+    /// The path in an argument, without white space and slashes around it.
     pub fn path_arg(&self, index: usize) -> String {
         values::clean_path(self.arg(index))
     }
@@ -126,6 +124,27 @@ impl Context<'_> {
     /// A line on standard error.
     pub fn warn(&mut self, text: impl AsRef<str>) {
         self.host.write_err(&format!("{}\n", text.as_ref()));
+    }
+
+    /// A line that tells people of a success; other formats than the table leave it out.
+    pub fn say_success(&mut self, text: impl AsRef<str>) -> Outcome {
+        if self.format()? == Format::Table {
+            self.say(text);
+        }
+        Ok(Exit::OK)
+    }
+
+    /// Prints the answer to a write: what it holds, or else the line that tells of the success.
+    pub fn print_written(&mut self, secret: Option<Secret>, success: &str) -> Outcome {
+        match secret {
+            Some(secret) if secret.has_content() || secret.auth.is_some() || secret.wrap_info.is_some() => {
+                self.print_secret(&secret)
+            }
+            _ if self.text("field").is_some() => {
+                Err(Failure::local("Field not present: the answer is empty"))
+            }
+            _ => self.say_success(success),
+        }
     }
 
     /// A bare value: with a line end on a terminal, without one in a pipe.

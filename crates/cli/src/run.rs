@@ -158,7 +158,7 @@ fn usage_error(command: &Command, message: &str, host: &mut Host) -> u8 {
 }
 
 fn work(command: &'static Command, commands: &[&'static Command], parsed: Parsed, host: &mut Host) -> u8 {
-    let mut cx = Context { command, commands, parsed, host };
+    let mut cx = Context { commands, parsed, host };
     let outcome = match command.run {
         Run::Plain(f) => f(&mut cx),
         Run::Async(f) => match tokio::runtime::Builder::new_current_thread().enable_all().build() {

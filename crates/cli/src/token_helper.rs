@@ -25,17 +25,6 @@ pub(crate) fn store(variable: Variables<'_>, token: &str) -> Result<(), Failure>
         .map_err(|e| Failure::local(format!("Error storing the token in {}: {e}", file.display())))
 }
 
-/// Forgets the stored token.
-pub(crate) fn erase(variable: Variables<'_>) -> Result<(), Failure> {
-    let Some(file) = file(variable)? else { return Ok(()) };
-    match fs::remove_file(&file) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::local(format!("Error erasing the stored token in {}: {e}", file.display())))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Where it is stored. A helper program configured for Vault is refused rather than ignored: its
 /// user expects the token elsewhere.
 fn file(variable: Variables<'_>) -> Result<Option<PathBuf>, Failure> {
@@ -95,8 +84,7 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(load(&env), Ok(Some("hvs.new".to_owned())));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no scratch file is left");
-        erase(&env).unwrap();
-        erase(&env).unwrap();
+        fs::remove_file(&file).unwrap();
         assert_eq!(load(&env), Ok(None));
     }
 

@@ -46,10 +46,9 @@ pub(crate) fn pairs(flag: &str, given: &[String]) -> Result<Map, Failure> {
     Ok(map)
 }
 
-/// Without the white space and slashes around it, and without a `v1/` copied from a URL.
+/// Without the white space and slashes around it.
 pub(crate) fn clean_path(text: &str) -> String {
-    let text = text.trim().trim_start_matches('/');
-    text.strip_prefix("v1/").unwrap_or(text).to_owned()
+    text.trim().trim_matches('/').to_owned()
 }
 
 /// Text of a file that must be UTF-8.

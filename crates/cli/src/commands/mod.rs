@@ -4,9 +4,34 @@ use crate::command::Command;
 
 pub(crate) mod version;
 
+mod completion;
+mod delete;
+mod kv;
+mod list;
+mod login;
+mod path_help;
+mod print;
 mod read;
+mod token;
+mod unwrap;
+mod write;
 
-const TABLE: &[&[Command]] = &[read::COMMANDS, version::COMMANDS];
+const TABLE: &[&[Command]] = &[
+    completion::COMMANDS,
+    delete::COMMANDS,
+    kv::COMMANDS,
+    kv::metadata::COMMANDS,
+    kv::versions::COMMANDS,
+    list::COMMANDS,
+    login::COMMANDS,
+    path_help::COMMANDS,
+    print::COMMANDS,
+    read::COMMANDS,
+    token::COMMANDS,
+    unwrap::COMMANDS,
+    version::COMMANDS,
+    write::COMMANDS,
+];
 
 /// What the first word of several commands stands for.
 pub(crate) const GROUPS: &[(&str, &str)] = &[

@@ -43,9 +43,7 @@ fn mistakes_are_named_without_the_value() {
 
 #[test]
 fn paths_lose_what_was_pasted_along() {
-    for (given, clean) in
-        [(" /secret/a ", "secret/a"), ("v1/secret/a/", "secret/a/"), ("secret/v1/a", "secret/v1/a")]
-    {
+    for (given, clean) in [(" /secret/a ", "secret/a"), ("secret/a/", "secret/a"), ("v1/a", "v1/a")] {
         assert_eq!(clean_path(given), clean);
     }
 }
