@@ -1,14 +1,17 @@
 //! Full disks, failing syncs, failing reads and writes, damaged files: errors, nothing acknowledged
 //! is lost, and the store heals without being opened anew.
 
+// Helpers of tests assert too; clippy only excuses the tests themselves.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use strongroom_storage::{
     Batch, CommitError, MemoryStore, OpenError, Options, ReadError, RedbStore, Revision, Store,
 };
-use strongroom_testkit::disk::{Coin, FailedSync};
 use strongroom_testkit::FaultyDisk;
+use strongroom_testkit::disk::{Coin, FailedSync};
 
 struct Fixture {
     disk: FaultyDisk,
@@ -260,7 +263,10 @@ async fn a_replacement_that_fails_leaves_the_old() {
 async fn flipped_bits() {
     let fixture = fixture().await;
     for number in 0..60 {
-        fixture.put(&format!("key/{number:03}"), format!("value {number:03}").repeat(9).as_bytes()).await.expect("ok");
+        fixture
+            .put(&format!("key/{number:03}"), format!("value {number:03}").repeat(9).as_bytes())
+            .await
+            .expect("ok");
     }
     fixture.store.close().await;
     let image = fixture.disk.image();
@@ -271,8 +277,7 @@ async fn flipped_bits() {
         let at = used[coin.0 as usize % used.len()];
         let mut damaged = image.clone();
         damaged[at] ^= 1 << (coin.0 >> 40 & 7);
-        let options = Options { check_integrity: true, ..options() };
-        let store = match RedbStore::open_on(FaultyDisk::holding(damaged), options) {
+        let store = match RedbStore::open_on(FaultyDisk::holding(damaged), options()) {
             Ok(store) => store,
             Err(OpenError::Corrupt(_) | OpenError::Newer(_) | OpenError::Unavailable(_)) => {
                 noticed += 1;

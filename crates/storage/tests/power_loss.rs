@@ -1,6 +1,9 @@
 //! The power fails at every single write, sync and rename; whatever the disk kept of the writes that
 //! were not synced, every acknowledged commit is there afterwards and none is half there.
 
+// Helpers of tests assert too; clippy only excuses the tests themselves.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,7 +117,9 @@ async fn check(disk: FaultyDisk, run: &Run, what: &str) {
 /// Which unsynced changes survive: all subsets of a few, else the telling ones and random ones.
 fn survivors(unsynced: usize) -> Vec<Vec<bool>> {
     if unsynced <= 6 {
-        return (0..1_u32 << unsynced).map(|mask| (0..unsynced).map(|i| mask >> i & 1 == 1).collect()).collect();
+        return (0..1_u32 << unsynced)
+            .map(|mask| (0..unsynced).map(|i| mask >> i & 1 == 1).collect())
+            .collect();
     }
     let mut all = vec![vec![false; unsynced], vec![true; unsynced]];
     for seed in 1..=10 {
@@ -133,7 +138,10 @@ fn survivors(unsynced: usize) -> Vec<Vec<bool>> {
 async fn at_every_operation() {
     let whole = FaultyDisk::new();
     let complete = run(&whole).await;
-    assert!(complete.under_way.is_none() && complete.acknowledged.1 >= 6, "without faults all is acknowledged");
+    assert!(
+        complete.under_way.is_none() && complete.acknowledged.1 >= 6,
+        "without faults all is acknowledged"
+    );
     let operations = whole.operations();
     let (mut cuts, mut restarts) = (0, 0);
     for at in 1..=operations {

@@ -1,5 +1,8 @@
 //! Both stores pass the suite that every store must pass.
 
+// Helpers of tests assert too; clippy only excuses the tests themselves.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::sync::Arc;
 use strongroom_storage::{MemoryStore, Options, RedbStore, Store};
 use strongroom_testkit::{FaultStore, FaultyDisk, store_suite};

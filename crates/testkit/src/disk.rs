@@ -42,6 +42,7 @@ struct State {
     /// What `main` was before a rename that is not durable yet.
     before_rename: Option<Option<u64>>,
     operations: u64,
+    syncs: u64,
     power_off_at: Option<u64>,
     off: bool,
     capacity: Option<usize>,
@@ -77,6 +78,11 @@ impl FaultyDisk {
     /// How many writes, changes of length, syncs and renames there were.
     pub fn operations(&self) -> u64 {
         self.state().operations
+    }
+
+    /// How many syncs of files there were.
+    pub fn syncs(&self) -> u64 {
+        self.state().syncs
     }
 
     /// Cuts the power at the operation of that number: it and all later ones fail.
@@ -386,6 +392,7 @@ impl StorageBackend for DiskFile {
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.disk.state();
         state.tick()?;
+        state.syncs += 1;
         let failing = state.failing_syncs.or_else(|| match state.failing_sync.take()? {
             (0, how) => Some(how),
             (good, how) => {

@@ -63,13 +63,34 @@ pub(super) struct OpenDatabase {
 }
 
 impl OpenDatabase {
-    /// Opens the database of the medium; none when there is none.
+    /// Opens the database of the medium, verified as far as the options say; none when there is none.
+    pub(super) fn open_checked(medium: &dyn Medium, options: &Options) -> Result<Option<Self>, OpenError> {
+        match Self::open_with(medium, options, options.check_up_to) {
+            // The check writes; a full disk must not keep the store from being read.
+            Err(OpenError::Unavailable(_)) => Self::open(medium, options),
+            opened => opened,
+        }
+    }
+
+    /// Opens the database of the medium as it is; none when there is none.
     pub(super) fn open(medium: &dyn Medium, options: &Options) -> Result<Option<Self>, OpenError> {
+        Self::open_with(medium, options, 0)
+    }
+
+    fn open_with(
+        medium: &dyn Medium,
+        options: &Options,
+        check_up_to: u64,
+    ) -> Result<Option<Self>, OpenError> {
         let Some(bytes) = medium.open()? else {
             return Ok(None);
         };
         let backend = Counted::new(bytes);
-        let db = builder(options).create_with_backend(backend.clone()).map_err(not_opened)?;
+        let length = backend.len().map_err(|e| OpenError::Unavailable(e.to_string()))?;
+        let db = builder(options)
+            .set_check_integrity_on_open(length <= check_up_to)
+            .create_with_backend(backend.clone())
+            .map_err(not_opened)?;
         let state = read_state(&db)?;
         Ok(Some(Self { db, backend, state, two_phase: false, buffer: Vec::new() }))
     }
@@ -238,7 +259,7 @@ impl Stage<'_, '_> {
 
 fn builder(options: &Options) -> Builder {
     let mut builder = Database::builder();
-    builder.set_cache_size(options.cache_bytes).set_check_integrity_on_open(options.check_integrity);
+    builder.set_cache_size(options.cache_bytes);
     builder
 }
 

@@ -354,7 +354,7 @@ fn refuse(request: Request) {
 /// Opens the medium's database, or makes the first one; whole or not at all.
 pub(super) fn open_or_create(medium: &dyn Medium, options: &Options) -> Result<OpenDatabase, OpenError> {
     let attempt = catch_unwind(AssertUnwindSafe(|| {
-        if let Some(open) = OpenDatabase::open(medium, options)? {
+        if let Some(open) = OpenDatabase::open_checked(medium, options)? {
             medium.discard();
             return Ok(open);
         }
