@@ -1,0 +1,268 @@
+//! The server's state: what all requests share.
+
+use crate::engine::{AuthMethod, Backend, Engine};
+use crate::hashing::HashingPool;
+use crate::headers::AuditedHeaders;
+use crate::jobs::Tombstones;
+use crate::metrics::Metrics;
+use crate::mount::{Class, Mount, MountTable, Mounted};
+use crate::policies::AclCache;
+use crate::quota::Quotas;
+use crate::token::TokenSealer;
+use crate::{Fault, Txn};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use strongroom_audit::Broker;
+use strongroom_barrier::Barrier;
+use strongroom_crypto::Random;
+use strongroom_wire::Clock;
+use tokio::sync::Notify;
+
+/// What the server was configured with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Seconds a lease lives where nothing else is said.
+    pub default_lease_ttl: u64,
+    /// Seconds no lease passes where nothing else is said.
+    pub max_lease_ttl: u64,
+    /// Address that clients reach this node at; empty when unknown.
+    pub api_addr: String,
+    /// Address that other nodes reach this node at; empty when unknown.
+    pub cluster_addr: String,
+    /// Name of the cluster.
+    pub cluster_name: String,
+    /// Node name.
+    pub node_name: String,
+    /// The version that clients choose features by.
+    pub version: &'static str,
+    /// Our own version.
+    pub own_version: &'static str,
+    /// When this binary was built, RFC 3339.
+    pub build_date: &'static str,
+    /// Whether the web interface is on.
+    pub ui: bool,
+    /// The effective configuration, without secrets, for `sys/config/state/sanitized`.
+    pub sanitized: strongroom_wire::Map,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_lease_ttl: THIRTY_TWO_DAYS,
+            max_lease_ttl: THIRTY_TWO_DAYS,
+            api_addr: String::new(),
+            cluster_addr: String::new(),
+            cluster_name: "strongroom".to_owned(),
+            node_name: String::new(),
+            version: "1.20.4",
+            own_version: env!("CARGO_PKG_VERSION"),
+            build_date: "",
+            ui: false,
+            sanitized: strongroom_wire::Map::new(),
+        }
+    }
+}
+
+/// Vault's default of 768 hours.
+const THIRTY_TWO_DAYS: u64 = 768 * 3600;
+
+/// The engines and auth methods that can be mounted, by type.
+#[derive(Clone, Default)]
+pub struct Plugs {
+    secret: HashMap<&'static str, Arc<dyn Engine>>,
+    auth: HashMap<&'static str, Arc<dyn AuthMethod>>,
+}
+
+impl Plugs {
+    /// Adds a secret engine under its type.
+    #[must_use]
+    pub fn engine(mut self, engine: Arc<dyn Engine>) -> Self {
+        self.secret.insert(engine.kind(), engine);
+        self
+    }
+
+    /// Adds an auth method under its type.
+    #[must_use]
+    pub fn auth(mut self, method: Arc<dyn AuthMethod>) -> Self {
+        self.auth.insert(method.kind(), method);
+        self
+    }
+
+    /// What answers for a type; none if there is no such type.
+    pub fn find(&self, class: Class, kind: &str) -> Option<Backend> {
+        match class {
+            Class::Secret => self.secret.get(kind).cloned().map(Backend::Secret),
+            Class::Auth => self.auth.get(kind).cloned().map(Backend::Auth),
+        }
+    }
+
+    /// The types of a class, sorted.
+    pub fn kinds(&self, class: Class) -> Vec<&'static str> {
+        let mut kinds: Vec<_> = match class {
+            Class::Secret => self.secret.keys().copied().collect(),
+            Class::Auth => self.auth.keys().copied().collect(),
+        };
+        kinds.sort_unstable();
+        kinds
+    }
+}
+
+/// What a core is made of.
+pub struct Parts {
+    /// The encrypted store.
+    pub barrier: Arc<Barrier>,
+    /// The audit devices.
+    pub audit: Arc<Broker>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Engines and auth methods; `system`, `cubbyhole` and the auth method `token` must be among them.
+    pub plugs: Plugs,
+    /// The configuration.
+    pub settings: Settings,
+}
+
+/// The server's state: what all requests share.
+pub struct Core {
+    /// The encrypted store.
+    pub barrier: Arc<Barrier>,
+    /// The audit devices.
+    pub audit: Arc<Broker>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Engines and auth methods that can be mounted.
+    pub plugs: Plugs,
+    /// The configuration.
+    pub settings: Settings,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Slow password hashing happens here.
+    pub hashing: HashingPool,
+    /// Rate limits.
+    pub quotas: Quotas,
+    /// Requests under way.
+    pub in_flight: crate::in_flight::InFlight,
+    /// When this process started.
+    pub started: jiff::Timestamp,
+    pub(crate) headers: AuditedHeaders,
+    pub(crate) cors: ArcSwap<crate::cors::CorsConfig>,
+    pub(crate) acls: AclCache,
+    pub(crate) tombstones: Tombstones,
+    pub(crate) jobs_wake: Notify,
+    pub(crate) expiry_wake: Notify,
+    tokens: ArcSwapOption<TokenSealer>,
+    mounts: ArcSwap<MountTable>,
+    policy_generation: AtomicU64,
+    /// Rises with every unsealing and sealing, so that the workers of an older one end.
+    era: AtomicU64,
+}
+
+/// Id of the mount at `sys/`, which answers before anything can be read.
+pub const SYSTEM_MOUNT: &str = "sys";
+
+impl Core {
+    /// A sealed core. Fails if there is no plug of type `system`.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, Fault> {
+        let started = parts.clock.now();
+        let core = Arc::new(Self {
+            barrier: parts.barrier,
+            audit: parts.audit,
+            clock: parts.clock,
+            random: parts.random,
+            plugs: parts.plugs,
+            settings: parts.settings,
+            metrics: Metrics::default(),
+            hashing: HashingPool::default(),
+            quotas: Quotas::default(),
+            in_flight: crate::in_flight::InFlight::default(),
+            started,
+            headers: AuditedHeaders::default(),
+            cors: ArcSwap::default(),
+            acls: AclCache::default(),
+            tombstones: Tombstones::default(),
+            jobs_wake: Notify::new(),
+            expiry_wake: Notify::new(),
+            tokens: ArcSwapOption::empty(),
+            mounts: ArcSwap::default(),
+            policy_generation: AtomicU64::new(0),
+            era: AtomicU64::new(0),
+        });
+        core.show_sealed_mounts()?;
+        Ok(core)
+    }
+
+    /// The current snapshot of all mounts.
+    pub fn mounts(&self) -> Arc<MountTable> {
+        self.mounts.load_full()
+    }
+
+    /// Puts a mount's plug and routes beside its record; none if its type is not known here.
+    pub fn plug(&self, entry: Mount) -> Option<Mounted> {
+        let backend = self.plugs.find(entry.class, &entry.kind)?;
+        let table = backend.engine().routes(&entry);
+        Some(Mounted { full_path: entry.full_path(), entry, backend, table })
+    }
+
+    /// Makes and reads tokens; sealed servers have none.
+    pub fn tokens(&self) -> Result<arc_swap::Guard<Option<Arc<TokenSealer>>>, Fault> {
+        let guard = self.tokens.load();
+        if guard.is_none() { Err(Fault::Sealed) } else { Ok(guard) }
+    }
+
+    /// An empty transaction.
+    pub fn txn(&self) -> Txn {
+        Txn::new(self.barrier.clone())
+    }
+
+    /// Commits and makes what was written take effect.
+    pub async fn commit(self: &Arc<Self>, txn: Txn) -> Result<(), Fault> {
+        let keys = txn.commit().await?;
+        self.changed(&keys).await
+    }
+
+    /// Rises whenever a policy changes.
+    pub(crate) fn policy_generation(&self) -> u64 {
+        self.policy_generation.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn forget_policies(&self) {
+        self.policy_generation.fetch_add(1, Ordering::AcqRel);
+        self.acls.clear();
+    }
+
+    pub(crate) fn set_tokens(&self, tokens: Option<Arc<TokenSealer>>) {
+        self.tokens.store(tokens);
+    }
+
+    pub(crate) fn set_mounts(&self, table: MountTable) {
+        self.mounts.store(Arc::new(table));
+    }
+
+    pub(crate) fn next_era(&self) -> u64 {
+        self.era.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    pub(crate) fn is_era(&self, era: u64) -> bool {
+        self.era.load(Ordering::Acquire) == era
+    }
+
+    /// Only `sys/` answers while sealed.
+    pub(crate) fn show_sealed_mounts(&self) -> Result<(), Fault> {
+        let system = self
+            .plug(crate::bootstrap::system_mount(SYSTEM_MOUNT, ""))
+            .ok_or_else(|| Fault::Internal("there is no engine of type \"system\"".to_owned()))?;
+        self.set_mounts(MountTable::new([Arc::new(system)]));
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Core")
+    }
+}

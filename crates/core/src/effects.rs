@@ -1,0 +1,74 @@
+//! What a commit changes beyond the store. It is read off the keys, so that the commits of other
+//! nodes can take effect by the same way.
+
+use crate::mount::{Mount, MountTable};
+use crate::{Core, Fault, keys};
+use bytes::Bytes;
+use std::sync::Arc;
+
+impl Core {
+    /// Brings memory up to what these keys say now.
+    pub(crate) async fn changed(&self, written: &[Bytes]) -> Result<(), Fault> {
+        let mut seen = Seen::default();
+        for name in written.iter().filter_map(|k| keys::core_name(k)) {
+            let is = |kind: &str| name.starts_with(kind.as_bytes());
+            seen.mounts |= is(keys::MOUNT);
+            seen.policies |= is(keys::POLICY);
+            seen.quotas |= is(keys::QUOTA) || is(keys::CONFIG);
+            seen.headers |= is(keys::CONFIG);
+            seen.jobs |= is(keys::JOB);
+            seen.expiry |= is(keys::EXPIRY);
+        }
+        if seen.policies {
+            self.forget_policies();
+        }
+        if seen.jobs {
+            self.load_tombstones().await?;
+            self.jobs_wake.notify_one();
+        }
+        if seen.mounts {
+            self.load_mounts().await?;
+        }
+        if seen.quotas {
+            self.load_quotas().await?;
+        }
+        if seen.headers {
+            self.load_audited_headers().await?;
+            self.load_cors().await?;
+        }
+        if seen.expiry {
+            self.expiry_wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Makes the routing snapshot from the stored mounts. A mount whose type is not known to this
+    /// program is left alone and named in the log.
+    pub(crate) async fn load_mounts(&self) -> Result<(), Fault> {
+        let mut txn = self.txn();
+        let mut mounts = Vec::new();
+        for id in txn.names(&keys::core(keys::MOUNT, "")).await? {
+            let Some(entry) = txn.get::<Mount>(&keys::core(keys::MOUNT, &id)).await? else { continue };
+            match self.plug(Mount::clone(&entry)) {
+                Some(mounted) => mounts.push(Arc::new(mounted)),
+                None => tracing::error!(
+                    path = entry.full_path(),
+                    kind = entry.kind,
+                    "a mount of unknown type is off"
+                ),
+            }
+        }
+        self.set_mounts(MountTable::new(mounts));
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    mounts: bool,
+    policies: bool,
+    quotas: bool,
+    headers: bool,
+    jobs: bool,
+    expiry: bool,
+}

@@ -1,0 +1,50 @@
+//! Why a token may or may not do something: the deciding rule, for those allowed to ask.
+
+use crate::route::Access;
+use crate::{Core, Fault, Map, Operation, Path};
+use strongroom_policy::{Ask, Explanation};
+
+/// What would happen.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    /// The policies of the token.
+    pub policies: Vec<String>,
+    /// Whether the route needs no token, `sudo`, or neither.
+    pub access: Option<Access>,
+    /// What policy says.
+    pub explanation: Explanation,
+}
+
+impl Core {
+    /// Explains what policy says of a request by a token with these policies. A write is asked as an
+    /// update; the body is not looked at unless it is given.
+    pub async fn explain(
+        &self,
+        policies: &[String],
+        operation: Operation,
+        path: Path,
+        params: &Map,
+    ) -> Result<Outlook, Fault> {
+        let path = if operation == Operation::List { path.into_folder() } else { path };
+        let access = self.access_of(operation, path.as_str());
+        let acl = self.acl(policies).await?;
+        let ask = Ask {
+            operation,
+            path: path.as_str(),
+            written: None,
+            params,
+            wrap_ttl: None,
+            needs_sudo: access == Some(Access::Sudo),
+        };
+        Ok(Outlook { policies: policies.to_vec(), access, explanation: acl.explain(&ask) })
+    }
+
+    /// Who may call an operation at a path; none where there is no such route.
+    pub fn access_of(&self, operation: Operation, path: &str) -> Option<Access> {
+        let mounts = self.mounts();
+        let mounted = mounts.resolve(path)?;
+        let local = path.get(mounted.full_path.len()..).unwrap_or("");
+        let (at, _) = mounted.table.find(local)?;
+        mounted.table.routes().get(at)?.operation(operation).map(|op| op.access)
+    }
+}

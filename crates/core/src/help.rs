@@ -1,0 +1,21 @@
+//! `?help=1`: what a path takes, from its route's own declaration.
+
+use crate::pipeline::Routed;
+use crate::{Response, Route};
+use serde_json::json;
+use std::fmt::Write;
+
+pub(crate) fn describe(routed: &Routed, route: &Route) -> Response {
+    let mut text =
+        format!("Request:        {}\nMatching Route: {}\n\n", routed.mounted.full_path, route.pattern.text());
+    let _ = writeln!(text, "{}\n", route.summary);
+    if !route.fields.is_empty() {
+        text.push_str("## PARAMETERS\n");
+        for field in route.fields {
+            let _ = write!(text, "\n    {} ({})\n        {}\n", field.name, field.kind.name(), field.help);
+        }
+    }
+    let operations: Vec<&str> = route.operations.iter().map(|op| op.operation.as_str()).collect();
+    let _ = write!(text, "\n## OPERATIONS\n\n    {}\n", operations.join(", "));
+    Response::bare(json!({ "help": text, "see_also": null }))
+}

@@ -1,0 +1,68 @@
+//! The requests that are under way, for `sys/in-flight-req`.
+
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use strongroom_wire::Operation;
+
+/// Requests under way that may take a while; plain reads are only counted.
+#[derive(Default)]
+pub struct InFlight {
+    next: AtomicU64,
+    count: AtomicU64,
+    slow: Mutex<HashMap<u64, Seen>>,
+}
+
+/// What is known of one of them.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Its UUID.
+    pub id: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// What it does.
+    pub operation: Operation,
+    /// Its path.
+    pub path: String,
+    /// Where it came from.
+    pub remote: std::net::IpAddr,
+}
+
+/// Takes a request off the list when dropped.
+pub struct Entered<'a> {
+    all: &'a InFlight,
+    slot: Option<u64>,
+}
+
+impl InFlight {
+    /// Counts a request, and lists it where `seen` is given.
+    pub fn enter(&self, seen: Option<Seen>) -> Entered<'_> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let slot = seen.map(|seen| {
+            let slot = self.next.fetch_add(1, Ordering::Relaxed);
+            self.slow.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, seen);
+            slot
+        });
+        Entered { all: self, slot }
+    }
+
+    /// How many are under way.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Those that are listed.
+    pub fn list(&self) -> Vec<Seen> {
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.all.count.fetch_sub(1, Ordering::Relaxed);
+        if let Some(slot) = self.slot {
+            self.all.slow.lock().unwrap_or_else(PoisonError::into_inner).remove(&slot);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Counters of the core, under Vault's names where one exists.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What is counted. Cheap enough for every request.
+#[derive(Default)]
+pub struct Metrics {
+    /// `vault.core.handle_request`: all logical requests but logins.
+    pub requests: Timing,
+    /// `vault.core.handle_login_request`
+    pub logins: Timing,
+    /// Answers with a status of 500 and above.
+    pub errors: Counter,
+    /// Requests refused by policy or for lack of a token.
+    pub denied: Counter,
+    /// `vault.audit.log_request_failure`
+    pub audit_request_failures: Counter,
+    /// `vault.audit.log_response_failure`
+    pub audit_response_failures: Counter,
+    /// `vault.token.creation`
+    pub tokens_created: Counter,
+    /// `vault.token.revoke`
+    pub tokens_revoked: Counter,
+    /// `vault.expire.revoke`
+    pub leases_revoked: Counter,
+    /// Revocations that failed and will be tried again.
+    pub revocation_failures: Counter,
+    /// Commits run again since an entry had changed.
+    pub conflicts: Counter,
+    /// `vault.quota.rate_limit.violation`
+    pub rate_limited: Counter,
+}
+
+/// Counts up.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How often something happened, and how long it took.
+#[derive(Default)]
+pub struct Timing {
+    count: AtomicU64,
+    nanos: AtomicU64,
+    longest: AtomicU64,
+}
+
+impl Timing {
+    /// Counts one that took this long.
+    pub fn add(&self, took: Duration) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.longest.fetch_max(nanos, Ordering::Relaxed);
+    }
+
+    /// How many.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// How long in all.
+    pub fn total(&self) -> Duration {
+        Duration::from_nanos(self.nanos.load(Ordering::Relaxed))
+    }
+
+    /// The longest one.
+    pub fn longest(&self) -> Duration {
+        Duration::from_nanos(self.longest.load(Ordering::Relaxed))
+    }
+}

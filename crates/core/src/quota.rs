@@ -1,0 +1,213 @@
+//! Rate limits: requests of one address in an interval, for the whole server, a mount or a path.
+//! They are asked before a body is read.
+
+use crate::{Core, Fault, Record, keys};
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A rate limit as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// Its name.
+    pub name: String,
+    /// Empty for all requests, else a mount (`secret/`) or a path below one; `*` at the end for all that begin so.
+    pub path: String,
+    /// Requests in an interval.
+    pub rate: f64,
+    /// Seconds of the interval.
+    pub interval: u64,
+    /// Seconds that an address is blocked once it went over; 0 for none.
+    pub block_interval: u64,
+    /// The login role it is for; empty for all.
+    #[serde(default)]
+    pub role: String,
+    /// Whether it holds in child namespaces too.
+    #[serde(default)]
+    pub inheritable: bool,
+}
+
+impl Record for RateLimit {}
+
+/// Settings beside the limits.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QuotaConfig {
+    /// Paths without rate limit.
+    pub rate_limit_exempt_paths: Vec<String>,
+    /// Write refused requests to the audit trail.
+    pub enable_rate_limit_audit_logging: bool,
+    /// Tell clients their limit in headers.
+    pub enable_rate_limit_response_headers: bool,
+}
+
+impl Record for QuotaConfig {}
+
+impl QuotaConfig {
+    /// Where the record is kept.
+    pub fn key() -> Vec<u8> {
+        keys::core(keys::CONFIG, "quotas")
+    }
+}
+
+/// What operators need when everything else is over its limit.
+const ALWAYS_EXEMPT: [&str; 8] = [
+    "sys/generate-root/attempt",
+    "sys/generate-root/update",
+    "sys/health",
+    "sys/seal-status",
+    "sys/unseal",
+    "sys/rekey/init",
+    "sys/leader",
+    "sys/init",
+];
+
+/// The limits in force and how far each address has used them.
+#[derive(Default)]
+pub struct Quotas(ArcSwap<Rules>);
+
+#[derive(Default)]
+struct Rules {
+    limits: Vec<Arc<Active>>,
+    config: QuotaConfig,
+}
+
+struct Active {
+    limit: RateLimit,
+    clients: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+struct Bucket {
+    tokens: f64,
+    seen: Timestamp,
+    blocked_until: Option<Timestamp>,
+}
+
+/// Addresses remembered for one limit; beyond that the full buckets are forgotten.
+const MAX_CLIENTS: usize = 65_536;
+
+impl Quotas {
+    /// Takes one request off the most specific limit of a path; refuses with 429.
+    pub fn admit(&self, path: &str, client: IpAddr, now: Timestamp) -> Result<(), Fault> {
+        let rules = self.0.load();
+        if rules.limits.is_empty() {
+            return Ok(());
+        }
+        let exempt = |e: &str| path == e || e.strip_suffix('*').is_some_and(|p| path.starts_with(p));
+        if ALWAYS_EXEMPT.iter().any(|e| exempt(e))
+            || rules.config.rate_limit_exempt_paths.iter().any(|e| exempt(e))
+        {
+            return Ok(());
+        }
+        let fitting = rules.limits.iter().filter(|a| a.limit.role.is_empty() && covers(&a.limit.path, path));
+        match fitting.max_by_key(|a| a.limit.path.len()) {
+            Some(active) if !active.take(client, now) => Err(Fault::TooMany(format!(
+                "request path \"{path}\": rate limit quota \"{}\" exceeded",
+                active.limit.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets all limits.
+    pub(crate) fn clear(&self) {
+        self.0.store(Arc::default());
+    }
+}
+
+impl Active {
+    fn take(&self, client: IpAddr, now: Timestamp) -> bool {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        #[allow(clippy::cast_precision_loss)] // Intervals are small.
+        let per_second = self.limit.rate / self.limit.interval.max(1) as f64;
+        if clients.len() >= MAX_CLIENTS {
+            clients.retain(|_, b| b.refilled(now, per_second) < self.limit.rate || b.blocked_until.is_some());
+        }
+        let bucket = clients.entry(client).or_insert(Bucket {
+            tokens: self.limit.rate,
+            seen: now,
+            blocked_until: None,
+        });
+        if bucket.blocked_until.is_some_and(|until| until > now) {
+            return false;
+        }
+        bucket.blocked_until = None;
+        bucket.tokens = bucket.refilled(now, per_second).min(self.limit.rate);
+        bucket.seen = now;
+        if bucket.tokens >= 1.0 {
+            bucket.tokens -= 1.0;
+            return true;
+        }
+        if self.limit.block_interval > 0 {
+            bucket.blocked_until = Some(crate::ttl::ends(now, self.limit.block_interval));
+        }
+        false
+    }
+}
+
+impl Bucket {
+    fn refilled(&self, now: Timestamp, per_second: f64) -> f64 {
+        self.tokens + now.duration_since(self.seen).as_secs_f64().max(0.0) * per_second
+    }
+}
+
+fn covers(rule: &str, path: &str) -> bool {
+    if let Some(start) = rule.strip_suffix('*') {
+        return path.starts_with(start);
+    }
+    let rule = rule.trim_end_matches('/');
+    rule.is_empty() || path.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Core {
+    /// Puts the stored limits in force; those that did not change keep their counts.
+    pub(crate) async fn load_quotas(&self) -> Result<(), Fault> {
+        let mut txn = self.txn();
+        let old = self.quotas.0.load_full();
+        let mut limits = Vec::new();
+        for name in txn.names(&keys::core(keys::QUOTA, "")).await? {
+            if let Some(limit) = txn.get::<RateLimit>(&keys::core(keys::QUOTA, &name)).await? {
+                let same = old.limits.iter().find(|a| a.limit == *limit).cloned();
+                limits.push(same.unwrap_or_else(|| {
+                    Arc::new(Active { limit: RateLimit::clone(&limit), clients: Mutex::default() })
+                }));
+            }
+        }
+        let config = txn.get::<QuotaConfig>(&QuotaConfig::key()).await?.map(|c| QuotaConfig::clone(&c));
+        self.quotas.0.store(Arc::new(Rules { limits, config: config.unwrap_or_default() }));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_per_address_and_refills() {
+        let limit = RateLimit {
+            name: "q".into(),
+            path: "m/".into(),
+            rate: 2.0,
+            interval: 1,
+            block_interval: 0,
+            role: String::new(),
+            inheritable: false,
+        };
+        let active = Arc::new(Active { limit, clients: Mutex::default() });
+        let quotas =
+            Quotas(ArcSwap::from_pointee(Rules { limits: vec![active], config: QuotaConfig::default() }));
+        let (a, b) = ("1.1.1.1".parse().unwrap(), "2.2.2.2".parse().unwrap());
+        let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
+        assert!(quotas.admit("m/x", a, at(0)).is_ok());
+        assert!(quotas.admit("m/x", a, at(0)).is_ok());
+        assert!(matches!(quotas.admit("m/x", a, at(0)), Err(Fault::TooMany(_))));
+        assert!(quotas.admit("m/x", b, at(0)).is_ok());
+        assert!(quotas.admit("mm/x", a, at(0)).is_ok());
+        assert!(quotas.admit("m/x", a, at(600)).is_ok());
+        assert!(quotas.admit("m/x", a, at(601)).is_err());
+    }
+}

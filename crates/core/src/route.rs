@@ -1,0 +1,171 @@
+//! Routes are data: dispatch, help, audit hashing, OpenAPI and the list of unauthenticated endpoints
+//! all derive from these tables.
+
+use crate::pattern::{Captures, Pattern};
+use crate::{BoxFuture, Call, ExistsCall, Fault, Response};
+use strongroom_wire::Operation;
+use strongroom_wire::field::Field;
+
+/// What answers an operation.
+pub type Handler = for<'a> fn(Call<'a>) -> BoxFuture<'a, Result<Response, Fault>>;
+/// Tells `create` from `update` before policy is asked.
+pub type Exists = for<'a> fn(ExistsCall<'a>) -> BoxFuture<'a, Result<bool, Fault>>;
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A valid token whose policies allow it.
+    Token,
+    /// The same, with the `sudo` capability.
+    Sudo,
+    /// Anybody, as logins and health checks are.
+    Open,
+}
+
+/// One operation of a route.
+#[derive(Clone)]
+pub struct Op {
+    /// The operation; `Update` also answers `Create`.
+    pub operation: Operation,
+    /// Who may call it.
+    pub access: Access,
+    /// What answers it.
+    pub handler: Handler,
+}
+
+/// One route of an engine or auth method.
+#[derive(Clone)]
+pub struct Route {
+    /// The path below the mount.
+    pub pattern: Pattern,
+    /// One line for help and OpenAPI.
+    pub summary: &'static str,
+    /// The fields it declares, path captures included.
+    pub fields: &'static [Field],
+    /// Its operations.
+    pub operations: Vec<Op>,
+    /// Present where create and update differ.
+    pub exists: Option<Exists>,
+    /// Works while the server is sealed or not initialised.
+    pub works_sealed: bool,
+    /// The answer's data also stands at top level, as older `sys` endpoints have it.
+    pub top_level: bool,
+    /// Body keys beyond the declared fields are the payload (kv version 1, cubbyhole).
+    pub free_form: bool,
+    /// Takes the body as bytes.
+    pub raw_body: bool,
+    /// The answer is never wrapped, whatever the client asks (wrapping look-up, health).
+    pub never_wrapped: bool,
+}
+
+impl Route {
+    /// A route without operations yet.
+    pub fn new(pattern: &'static str, summary: &'static str, fields: &'static [Field]) -> Self {
+        Self {
+            pattern: Pattern::new(pattern),
+            summary,
+            fields,
+            operations: Vec::new(),
+            exists: None,
+            works_sealed: false,
+            top_level: false,
+            free_form: false,
+            raw_body: false,
+            never_wrapped: false,
+        }
+    }
+
+    /// Answers `operation` for a token whose policies allow it.
+    #[must_use]
+    pub fn on(self, operation: Operation, handler: Handler) -> Self {
+        self.with(operation, Access::Token, handler)
+    }
+
+    /// Answers `operation` for a token with `sudo`.
+    #[must_use]
+    pub fn sudo(self, operation: Operation, handler: Handler) -> Self {
+        self.with(operation, Access::Sudo, handler)
+    }
+
+    /// Answers `operation` for anybody.
+    #[must_use]
+    pub fn open(self, operation: Operation, handler: Handler) -> Self {
+        self.with(operation, Access::Open, handler)
+    }
+
+    /// Sets the existence check.
+    #[must_use]
+    pub fn exists(mut self, check: Exists) -> Self {
+        self.exists = Some(check);
+        self
+    }
+
+    /// Works while sealed.
+    #[must_use]
+    pub fn works_sealed(mut self) -> Self {
+        self.works_sealed = true;
+        self
+    }
+
+    /// Repeats the data at top level.
+    #[must_use]
+    pub fn top_level(mut self) -> Self {
+        self.top_level = true;
+        self
+    }
+
+    /// Takes any body keys.
+    #[must_use]
+    pub fn free_form(mut self) -> Self {
+        self.free_form = true;
+        self
+    }
+
+    /// Takes bytes.
+    #[must_use]
+    pub fn raw_body(mut self) -> Self {
+        self.raw_body = true;
+        self
+    }
+
+    /// Never wrapped.
+    #[must_use]
+    pub fn never_wrapped(mut self) -> Self {
+        self.never_wrapped = true;
+        self
+    }
+
+    /// The operation's entry.
+    pub fn operation(&self, operation: Operation) -> Option<&Op> {
+        let wanted = if operation == Operation::Create { Operation::Update } else { operation };
+        self.operations.iter().find(|op| op.operation == wanted)
+    }
+
+    fn with(mut self, operation: Operation, access: Access, handler: Handler) -> Self {
+        self.operations.push(Op { operation, access, handler });
+        self
+    }
+}
+
+/// The routes of one engine or auth method, tried in order.
+#[derive(Clone, Default)]
+pub struct RouteTable {
+    routes: Vec<Route>,
+}
+
+impl RouteTable {
+    /// A table of these routes.
+    pub fn new(routes: Vec<Route>) -> Self {
+        Self { routes }
+    }
+
+    /// All routes.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The first route that matches a path below the mount, by its place in the table.
+    pub fn find(&self, path: &str) -> Option<(usize, Captures)> {
+        self.routes.iter().enumerate().find_map(|(at, r)| r.pattern.matches(path).map(|c| (at, c)))
+    }
+}

@@ -1,0 +1,298 @@
+//! The life of a token: made, presented, used up, renewed, revoked.
+
+use crate::jobs::Job;
+use crate::lease::{self, LeaseRecord, Mark};
+use crate::token::{Kind, Token, TokenEntry, TokenSealer};
+use crate::ttl::{self, Wish};
+use crate::{Core, Fault, Grant, Mount, Remote, Txn, cidr, keys};
+use jiff::Timestamp;
+use std::sync::Arc;
+use strongroom_crypto::Secret;
+
+/// A token just made.
+#[derive(Debug)]
+pub struct Made {
+    /// The token itself.
+    pub token: Secret<String>,
+    /// Its record.
+    pub entry: TokenEntry,
+    /// What had to be cut.
+    pub warnings: Vec<String>,
+}
+
+/// How many generations up a token's line is followed.
+const MAX_GENERATIONS: usize = 1024;
+
+impl Core {
+    /// Makes a token in a transaction. `path` is the request's.
+    pub async fn make_token(
+        &self,
+        txn: &mut Txn,
+        mount: &Mount,
+        path: &str,
+        grant: Grant,
+    ) -> Result<Made, Fault> {
+        let now = self.clock.now();
+        let wish = Wish {
+            ttl: grant.ttl,
+            max_ttl: grant.max_ttl,
+            explicit_max_ttl: grant.explicit_max_ttl,
+            period: [grant.period, grant.role_period].into_iter().filter(|p| *p > 0).min().unwrap_or(0),
+        };
+        let granted = self.grant_ttl(mount, wish, now, now);
+        let expires = (!grant.never_expires).then(|| ttl::ends(now, granted.ttl));
+        let entry = TokenEntry {
+            accessor: String::new(),
+            kind: grant.kind,
+            policies: clean_policies(grant.policies, grant.no_default_policy),
+            path: grant.path.unwrap_or_else(|| path.to_owned()),
+            display_name: grant.display_name,
+            meta: grant.metadata,
+            issued: now,
+            expires,
+            renewed: None,
+            creation_ttl: if expires.is_some() { granted.ttl } else { 0 },
+            granted_ttl: if expires.is_some() { granted.ttl } else { 0 },
+            explicit_max_ttl: grant.explicit_max_ttl,
+            period: grant.period,
+            num_uses: i64::try_from(grant.num_uses).unwrap_or(i64::MAX),
+            parent: grant.parent,
+            role: grant.role,
+            bound_cidrs: grant.bound_cidrs,
+            renewable: grant.renewable && expires.is_some() && grant.kind == Kind::Service,
+            mount: mount.id.clone(),
+            internal: grant.internal,
+            alias: grant.alias,
+            no_default_policy: grant.no_default_policy,
+        };
+        let warnings = if expires.is_some() { granted.warnings } else { Vec::new() };
+        self.metrics.tokens_created.add();
+        match grant.kind {
+            Kind::Batch => {
+                let token =
+                    self.tokens()?.as_ref().ok_or(Fault::Sealed)?.seal_batch(self.random.as_ref(), &entry)?;
+                Ok(Made { token: Secret::new(token), entry, warnings })
+            }
+            Kind::Service => self.store_token(txn, grant.id, entry, warnings).await,
+        }
+    }
+
+    async fn store_token(
+        &self,
+        txn: &mut Txn,
+        id: Option<String>,
+        mut entry: TokenEntry,
+        warnings: Vec<String>,
+    ) -> Result<Made, Fault> {
+        let (token, accessor) = {
+            let guard = self.tokens()?;
+            let sealer = guard.as_ref().ok_or(Fault::Sealed)?;
+            let token = id.clone().unwrap_or_else(|| sealer.fresh(self.random.as_ref()));
+            let accessor = sealer.accessor(&token);
+            (token, accessor)
+        };
+        let key = keys::core(keys::TOKEN, &accessor);
+        // Only an id that somebody chose can be there already.
+        if id.is_some() && txn.exists(&key).await? {
+            return Err(Fault::invalid("cannot create a token with a duplicate ID"));
+        }
+        entry.accessor = accessor;
+        txn.put(&key, &entry)?;
+        if let Some(expires) = entry.expires {
+            txn.put(&lease::expiry_key(expires, &lease::Due::Token(entry.accessor.clone())), &Mark {})?;
+            let reference = LeaseRecord::Token { accessor: entry.accessor.clone() };
+            txn.put(&keys::core(keys::LEASE, &entry.lease_id()), &reference)?;
+        }
+        if let Some(parent) = &entry.parent {
+            txn.put(&child_key(parent, &entry.accessor), &Mark {})?;
+        }
+        Ok(Made { token: Secret::new(token), entry, warnings })
+    }
+
+    /// The record of a token that is good now; none for one that is unknown, expired, revoked with
+    /// one of its ancestors, or on its last use.
+    pub async fn find_token(&self, token: &str) -> Result<Option<Arc<TokenEntry>>, Fault> {
+        let guard = self.tokens()?;
+        let sealer = guard.as_ref().ok_or(Fault::Sealed)?;
+        if TokenSealer::is_batch(token) {
+            return match sealer.open_batch(token) {
+                Some(entry) if self.is_alive(&entry).await? => Ok(Some(Arc::new(entry))),
+                _ => Ok(None),
+            };
+        }
+        let accessor = sealer.accessor(token);
+        drop(guard);
+        self.find_accessor(&accessor).await
+    }
+
+    /// The same by accessor.
+    pub async fn find_accessor(&self, accessor: &str) -> Result<Option<Arc<TokenEntry>>, Fault> {
+        let entry = self.txn().get::<TokenEntry>(&keys::core(keys::TOKEN, accessor)).await?;
+        match entry {
+            Some(entry) if self.is_alive(&entry).await? => Ok(Some(entry)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether neither the token nor any of its ancestors has ended.
+    async fn is_alive(&self, entry: &TokenEntry) -> Result<bool, Fault> {
+        let now = self.clock.now();
+        if !self.is_good(entry, now) {
+            return Ok(false);
+        }
+        let mut parent = entry.parent.clone();
+        for _ in 0..MAX_GENERATIONS {
+            let Some(accessor) = parent.take() else { return Ok(true) };
+            match self.txn().get::<TokenEntry>(&keys::core(keys::TOKEN, &accessor)).await? {
+                Some(above) if !above.is_expired(now) && !self.tombstones.covers(&above) => {
+                    parent.clone_from(&above.parent);
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_good(&self, entry: &TokenEntry, now: Timestamp) -> bool {
+        !entry.is_expired(now) && entry.num_uses >= 0 && !self.tombstones.covers(entry)
+    }
+
+    /// The caller's token, with this use counted; none if it is no good from that address.
+    pub(crate) async fn present(
+        self: &Arc<Self>,
+        token: &Secret<String>,
+        remote: Remote,
+    ) -> Result<Option<Token>, Fault> {
+        let Some(entry) = self.find_token(token.expose()).await? else { return Ok(None) };
+        if !cidr::allows(&entry.bound_cidrs, remote.address) {
+            return Ok(None);
+        }
+        if entry.num_uses == 0 {
+            return Ok(Some(Token { id: token.clone(), entry }));
+        }
+        let used = self.count_use(&entry.accessor).await?;
+        Ok(used.map(|entry| Token { id: token.clone(), entry: Arc::new(entry) }))
+    }
+
+    /// Takes one use, in a commit of its own: it counts whatever comes of the request.
+    async fn count_use(self: &Arc<Self>, accessor: &str) -> Result<Option<TokenEntry>, Fault> {
+        let key = keys::core(keys::TOKEN, accessor);
+        loop {
+            let mut txn = self.txn();
+            let Some(entry) = txn.get::<TokenEntry>(&key).await? else { return Ok(None) };
+            if entry.num_uses <= 0 {
+                return Ok(None);
+            }
+            let mut entry = TokenEntry::clone(&entry);
+            entry.num_uses = if entry.num_uses == 1 { -1 } else { entry.num_uses - 1 };
+            txn.put(&key, &entry)?;
+            match self.commit(txn).await {
+                Ok(()) => return Ok(Some(entry)),
+                Err(Fault::Conflict) => {}
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    /// Extends a token's life; gives its record as it is then, its seconds, and what was cut.
+    /// `increment` is what was asked for, 0 for nothing.
+    pub async fn renew_token(
+        self: &Arc<Self>,
+        txn: &mut Txn,
+        accessor: &str,
+        increment: u64,
+    ) -> Result<(TokenEntry, u64, Vec<String>), Fault> {
+        let key = keys::core(keys::TOKEN, accessor);
+        let entry = txn.get::<TokenEntry>(&key).await?.ok_or_else(|| Fault::invalid("token not found"))?;
+        let mut entry = TokenEntry::clone(&entry);
+        if !entry.renewable {
+            return Err(Fault::invalid("lease is not renewable"));
+        }
+        let mounted = self.mounts().by_id(&entry.mount).cloned();
+        let mounted = mounted.ok_or_else(|| Fault::invalid("the auth mount of this token is gone"))?;
+        let crate::Backend::Auth(method) = &mounted.backend else {
+            return Err(Fault::Internal("a token of a mount that is no auth method".to_owned()));
+        };
+        let times = method.renew_login(self, txn, &mounted.entry, &entry).await?;
+        let now = self.clock.now();
+        let wish = Wish {
+            ttl: if increment > 0 { increment } else { times.ttl },
+            max_ttl: times.max_ttl,
+            explicit_max_ttl: entry.explicit_max_ttl,
+            period: times.period,
+        };
+        let granted = self.grant_ttl(&mounted.entry, wish, entry.issued, now);
+        let old = entry.expires.replace(ttl::ends(now, granted.ttl));
+        entry.renewed = Some(now);
+        entry.granted_ttl = granted.ttl;
+        let due = lease::Due::Token(entry.accessor.clone());
+        if let Some(old) = old {
+            txn.delete(&lease::expiry_key(old, &due));
+        }
+        txn.put(&lease::expiry_key(ttl::ends(now, granted.ttl), &due), &Mark {})?;
+        txn.put(&key, &entry)?;
+        Ok((entry, granted.ttl, granted.warnings))
+    }
+
+    /// Ends a token. Its descendants are refused from that commit on; they, its leases and its
+    /// cubbyhole are cleaned up by a job. Does nothing for a token that is gone.
+    pub async fn revoke_token(&self, txn: &mut Txn, accessor: &str) -> Result<(), Fault> {
+        let key = keys::core(keys::TOKEN, accessor);
+        let Some(entry) = txn.get::<TokenEntry>(&key).await? else { return Ok(()) };
+        self.metrics.tokens_revoked.add();
+        txn.delete(&key);
+        if let Some(expires) = entry.expires {
+            txn.delete(&lease::expiry_key(expires, &lease::Due::Token(entry.accessor.clone())));
+            txn.delete(&keys::core(keys::LEASE, &entry.lease_id()));
+        }
+        if let Some(parent) = &entry.parent {
+            txn.delete(&child_key(parent, &entry.accessor));
+        }
+        for prefix in self.belongings(accessor) {
+            if !txn.list(&prefix, None, 1).await?.is_empty() {
+                return Job::Belongings { accessor: accessor.to_owned() }.enqueue(txn, self.random.as_ref());
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a token and leaves its children alive, as orphans.
+    pub async fn revoke_orphan(&self, txn: &mut Txn, accessor: &str) -> Result<(), Fault> {
+        let prefix = child_key(accessor, "");
+        for child in txn.names(&prefix).await? {
+            let key = keys::core(keys::TOKEN, &child);
+            if let Some(entry) = txn.get::<TokenEntry>(&key).await? {
+                txn.put(&key, &TokenEntry { parent: None, ..TokenEntry::clone(&entry) })?;
+            }
+            txn.delete(&child_key(accessor, &child));
+        }
+        self.revoke_token(txn, accessor).await
+    }
+
+    /// The prefixes under which a token's children, leases and cubbyhole are kept.
+    pub(crate) fn belongings(&self, accessor: &str) -> Vec<Vec<u8>> {
+        let mut prefixes = vec![child_key(accessor, ""), lease::owned_key(accessor, "")];
+        prefixes.extend(self.mounts().at("cubbyhole/").map(|m| m.entry.key(&format!("{accessor}/"))));
+        prefixes
+    }
+}
+
+/// The entry that makes one token the child of another.
+pub(crate) fn child_key(parent: &str, child: &str) -> Vec<u8> {
+    keys::core(keys::CHILD, &format!("{parent}/{child}"))
+}
+
+/// Lower case, each once, sorted, with `default` unless it is left out; root stands alone.
+pub fn clean_policies(policies: Vec<String>, no_default: bool) -> Vec<String> {
+    let mut clean: Vec<String> =
+        policies.iter().map(|p| p.trim().to_lowercase()).filter(|p| !p.is_empty()).collect();
+    if clean.iter().any(|p| p == "root") {
+        return vec!["root".to_owned()];
+    }
+    if !no_default {
+        clean.push("default".to_owned());
+    }
+    clean.sort();
+    clean.dedup();
+    clean
+}

@@ -1,0 +1,190 @@
+//! The transaction a handler works in: it records what was read, absences and listed ranges too, and
+//! buffers writes. One commit at the end checks all of it; a conflict runs the handler again.
+
+use crate::Fault;
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use strongroom_barrier::{Barrier, PlainBatch};
+use strongroom_storage::{RangeRead, Revision};
+
+/// Something kept in the store: JSON behind one byte of schema version.
+pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The newest version this program writes and understands.
+    const VERSION: u8 = 1;
+}
+
+/// A transaction. Reads see the writes made before in it.
+pub struct Txn {
+    barrier: Arc<Barrier>,
+    reads: Vec<(Bytes, Revision)>,
+    ranges: Vec<RangeRead>,
+    writes: BTreeMap<Bytes, Option<Bytes>>,
+    kept: Option<BTreeMap<Bytes, Option<Bytes>>>,
+}
+
+impl Txn {
+    /// An empty transaction.
+    pub fn new(barrier: Arc<Barrier>) -> Self {
+        Self { barrier, reads: Vec::new(), ranges: Vec::new(), writes: BTreeMap::new(), kept: None }
+    }
+
+    /// A record, decoded once per stored version and shared with other readers.
+    pub async fn get<T: Record>(&mut self, key: &[u8]) -> Result<Option<Arc<T>>, Fault> {
+        if let Some(written) = self.writes.get(key) {
+            return written.as_ref().map(|b| decode(b).map(Arc::new)).transpose();
+        }
+        match self.barrier.get(key).await? {
+            Some(cached) => {
+                self.reads.push((Bytes::copy_from_slice(key), cached.version));
+                cached.decode(decode::<T>).map(Some)
+            }
+            None => {
+                self.reads.push((Bytes::copy_from_slice(key), 0));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether there is a record.
+    pub async fn exists(&mut self, key: &[u8]) -> Result<bool, Fault> {
+        if let Some(written) = self.writes.get(key) {
+            return Ok(written.is_some());
+        }
+        let version = self.barrier.get(key).await?.map_or(0, |c| c.version);
+        self.reads.push((Bytes::copy_from_slice(key), version));
+        Ok(version != 0)
+    }
+
+    /// Writes a record.
+    pub fn put<T: Record>(&mut self, key: &[u8], value: &T) -> Result<(), Fault> {
+        let mut bytes = vec![T::VERSION];
+        serde_json::to_writer(&mut bytes, value)
+            .map_err(|e| Fault::Internal(format!("cannot encode a record: {e}")))?;
+        self.writes.insert(Bytes::copy_from_slice(key), Some(bytes.into()));
+        Ok(())
+    }
+
+    /// Deletes a record, whether or not there is one.
+    pub fn delete(&mut self, key: &[u8]) {
+        self.writes.insert(Bytes::copy_from_slice(key), None);
+    }
+
+    /// Up to `limit` keys below `prefix` after `after`, in byte order, own writes included.
+    pub async fn list(
+        &mut self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Bytes>, Fault> {
+        let page = self.barrier.list(prefix, after, limit).await?;
+        let last = if page.more { page.keys.last().cloned() } else { None };
+        let start = after.map_or_else(|| Bytes::copy_from_slice(prefix), Bytes::copy_from_slice);
+        let end = last.as_ref().map_or_else(|| after_prefix(prefix), |last| Some(just_after(last)));
+        self.ranges.push(RangeRead { start, end, revision: page.revision });
+        let mut keys: BTreeSet<Bytes> = page.keys.into_iter().collect();
+        for (key, value) in self.writes.range(Bytes::copy_from_slice(prefix)..) {
+            if !key.starts_with(prefix) || last.as_ref().is_some_and(|l| key > l) {
+                break;
+            }
+            if after.is_some_and(|a| key.as_ref() <= a) {
+                continue;
+            }
+            if value.is_some() {
+                keys.insert(key.clone())
+            } else {
+                keys.remove(key)
+            };
+        }
+        Ok(keys.into_iter().take(limit).collect())
+    }
+
+    /// All keys below `prefix`, without it. Meant for small collections (roles, mounts, devices).
+    pub async fn names(&mut self, prefix: &[u8]) -> Result<Vec<String>, Fault> {
+        const PAGE: usize = 1000;
+        let (mut names, mut after) = (Vec::new(), None::<Bytes>);
+        loop {
+            let page = self.list(prefix, after.as_deref(), PAGE).await?;
+            names.extend(
+                page.iter()
+                    .filter_map(|k| k.strip_prefix(prefix))
+                    .map(|n| String::from_utf8_lossy(n).into_owned()),
+            );
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.clone()),
+                _ => return Ok(names),
+            }
+        }
+    }
+
+    /// Whether anything would be written.
+    pub fn is_read_only(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Whether a background job would be left behind.
+    pub(crate) fn leaves_jobs(&self) -> bool {
+        let job = |key: &Bytes| {
+            crate::keys::core_name(key).is_some_and(|n| n.starts_with(crate::keys::JOB.as_bytes()))
+        };
+        self.writes.iter().any(|(key, value)| value.is_some() && job(key))
+    }
+
+    /// What was written so far is committed even when the handler fails from here on: consumption
+    /// (uses of a secret id, one-time codes) counts whatever comes of the request.
+    pub fn keep(&mut self) {
+        self.kept = Some(self.writes.clone());
+    }
+
+    /// The transaction of a handler that failed: what was kept, if anything.
+    pub(crate) fn into_kept(mut self) -> Option<Self> {
+        self.writes = self.kept.take()?;
+        Some(self)
+    }
+
+    /// The one commit; gives the keys it wrote. Nothing to write commits nothing.
+    pub(crate) async fn commit(self) -> Result<Vec<Bytes>, Fault> {
+        if self.writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = self.writes.keys().cloned().collect();
+        let writes = self.writes.into_iter().collect();
+        self.barrier.commit(PlainBatch { reads: self.reads, ranges: self.ranges, writes }).await?;
+        Ok(keys)
+    }
+}
+
+/// The first key that does not start with `prefix` and comes after those that do.
+fn after_prefix(prefix: &[u8]) -> Option<Bytes> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end.into());
+        }
+    }
+    None
+}
+
+fn just_after(key: &[u8]) -> Bytes {
+    let mut next = key.to_vec();
+    next.push(0);
+    next.into()
+}
+
+fn decode<T: Record>(bytes: &[u8]) -> Result<T, Fault> {
+    match bytes.split_first() {
+        Some((version, json)) if *version <= T::VERSION && *version > 0 => serde_json::from_slice(json)
+            .map_err(|e| {
+                Fault::Internal(format!("a record of {} cannot be read: {e}", std::any::type_name::<T>()))
+            }),
+        Some((version, _)) => Err(Fault::Internal(format!(
+            "a record of {} has format {version}, newer than this program's {}: upgrade strongroom",
+            std::any::type_name::<T>(),
+            T::VERSION
+        ))),
+        None => Err(Fault::Internal(format!("a record of {} is empty", std::any::type_name::<T>()))),
+    }
+}
