@@ -96,7 +96,7 @@ fn advice(error: &Error) -> Option<String> {
 }
 
 fn tls_advice(address: &str, reason: &str) -> String {
-    if reason.contains("UnknownIssuer") || reason.contains("CaUsedAsEndEntity") {
+    if ["UnknownIssuer", "BadSignature", "CaUsedAsEndEntity"].iter().any(|r| reason.contains(r)) {
         return "x509: certificate signed by unknown authority. Set VAULT_CACERT (or -ca-cert) to the PEM file of \
                 the authority that signed the server's certificate."
             .to_owned();

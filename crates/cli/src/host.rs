@@ -2,12 +2,15 @@
 
 use std::io::{IsTerminal, Read, Write};
 
+/// Looks up environment variables.
+pub type Variables = Box<dyn Fn(&str) -> Option<String>>;
+
 /// The process around a command.
 pub struct Host {
     /// The name the program was called by.
     pub program: String,
-    /// Looks up environment variables.
-    pub variable: Box<dyn Fn(&str) -> Option<String>>,
+    /// The environment.
+    pub variable: Variables,
     /// Standard input.
     pub stdin: Box<dyn Read>,
     /// Standard output.
@@ -40,7 +43,7 @@ impl Host {
     /// One without a terminal.
     pub fn new(
         program: &str,
-        variable: Box<dyn Fn(&str) -> Option<String>>,
+        variable: Variables,
         stdin: Box<dyn Read>,
         stdout: Box<dyn Write>,
         stderr: Box<dyn Write>,

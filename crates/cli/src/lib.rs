@@ -23,6 +23,6 @@ mod values;
 pub use command::{Command, Example, Flag, Run, Shared, Takes, Work};
 pub use context::Context;
 pub use failure::{Doing, Exit, Failure, Outcome};
-pub use host::Host;
+pub use host::{Host, Variables};
 pub use output::Format;
 pub use run::{main, run};

@@ -69,11 +69,12 @@ impl Address {
         if host.is_empty() {
             return Err(fail(FORM));
         }
-        let port = match (authority.port(), authority.port_u16()) {
-            (Some(_), None) => return Err(fail("the port must be a number from 1 to 65535")),
+        let names_port = authority.as_str().len() > authority.host().len();
+        let port = match (names_port, authority.port_u16()) {
+            (true, None) => return Err(fail("the port must be a number from 1 to 65535")),
             (_, Some(port)) => port,
-            (None, None) if tls => 443,
-            (None, None) => 80,
+            (false, None) if tls => 443,
+            (false, None) => 80,
         };
         Ok(Self {
             endpoint: Endpoint::Network { tls, host, port, authority: authority.to_string() },

@@ -171,3 +171,37 @@ fn shown(cell: &str) -> &str {
 }
 
 const WIDTH: usize = 78;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_for_people() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (20, "20s"),
+            (60, "1m"),
+            (3_600, "1h"),
+            (5_400, "1h30m"),
+            (3_601, "1h1s"),
+            (2_764_800, "768h"),
+        ] {
+            assert_eq!(human_duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn headings_are_as_wide_as_vaults() {
+        assert_eq!(centred("Secret Path", "secret/data/foo/bar/x".len()), "==== Secret Path ====");
+        assert_eq!(centred("Secret Path", 5), "== Secret Path ==");
+    }
+
+    #[test]
+    fn long_warnings_break_at_words() {
+        let text = wrapped(&format!("* {}", "word ".repeat(20)), 2);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|l| l.chars().count() <= WIDTH) && text.contains("\n  word"), "{text}");
+    }
+}

@@ -104,3 +104,33 @@ fn is_block(text: &str) -> bool {
     let ends_well = !text.ends_with("\n\n") && text != "\n" && !text.lines().any(|l| l.ends_with(' '));
     visible && starts_well && ends_well && text.contains('\n')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn texts_that_look_like_something_else_are_quoted() {
+        for (value, text) in [
+            (json!("plain text/x.y"), "plain text/x.y\n"),
+            (json!("true"), "\"true\"\n"),
+            (json!("Null"), "\"Null\"\n"),
+            (json!("12"), "\"12\"\n"),
+            (json!("a: b"), "\"a: b\"\n"),
+            (json!("- a"), "\"- a\"\n"),
+            (json!(" a"), "\" a\"\n"),
+            (json!("a "), "\"a \"\n"),
+            (json!("#a"), "\"#a\"\n"),
+            (json!("tab\there"), "\"tab\\there\"\n"),
+            (json!({"a": "x\ny\n"}), "a: |\n  x\n  y\n"),
+            (json!({"a": "x\n\ny"}), "a: |-\n  x\n\n  y\n"),
+            (json!({"a": "x \ny"}), "a: \"x \\ny\"\n"),
+            (json!([{"a": 1, "b": [2, []]}, {}]), "- a: 1\n  b:\n  - 2\n  - []\n- {}\n"),
+            (json!([[1, 2]]), "- - 1\n  - 2\n"),
+            (json!({"a b": {"*": null}}), "a b:\n  \"*\": null\n"),
+        ] {
+            assert_eq!(yaml(&value), text, "{value}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Tokens, logins and wrapped answers.
+
+use crate::canned::json;
+use crate::{Stage, kv2};
+use serde_json::json;
+
+#[test]
+fn a_new_token_as_a_table() {
+    let stage = Stage::new(|_| {
+        json(
+            200,
+            r#"{"request_id":"r","auth":{"client_token":"hvs.new","accessor":"acc","policies":["default","app"],
+            "token_policies":["default","app"],"metadata":{"k":"v"},"lease_duration":0,"renewable":false}}"#,
+        )
+    });
+    let ran = stage.run("token create -policy=default -policy app -ttl=90m -metadata=k=v -use-limit=3");
+    assert_eq!(
+        ran.out,
+        "Key                  Value\n\
+         ---                  -----\n\
+         token                hvs.new\n\
+         token_accessor       acc\n\
+         token_duration       ∞\n\
+         token_renewable      false\n\
+         token_policies       [\"default\" \"app\"]\n\
+         identity_policies    []\n\
+         policies             [\"default\" \"app\"]\n\
+         token_meta_k         v\n"
+    );
+    assert_eq!(
+        stage.bodies(),
+        [
+            json!({"policies": ["default", "app"], "ttl": "1h30m0s", "meta": {"k": "v"}, "num_uses": 3, "renewable": true})
+        ]
+    );
+    assert_eq!(stage.run("token create -field=token").out, "hvs.new");
+}
+
+#[test]
+fn wrapped_answers() {
+    let stage = Stage::new(kv2(|_| {
+        json(
+            200,
+            r#"{"request_id":"","data":null,"wrap_info":{"token":"hvs.w","accessor":"a","ttl":300,
+            "creation_time":"2026-11-24T17:00:00.5Z","creation_path":"secret/data/app"}}"#,
+        )
+    }));
+    let ran = stage.run("kv get -wrap-ttl=5m secret/app");
+    assert_eq!(
+        ran.out,
+        "Key                              Value\n\
+         ---                              -----\n\
+         wrapping_token:                  hvs.w\n\
+         wrapping_accessor:               a\n\
+         wrapping_token_ttl:              5m\n\
+         wrapping_token_creation_time:    2026-11-24 17:00:00.5 +0000 UTC\n\
+         wrapping_token_creation_path:    secret/data/app\n"
+    );
+    let seen = stage.server.seen.lock().unwrap().clone();
+    let ttls: Vec<&str> = seen.iter().map(|s| s.header("x-vault-wrap-ttl")).collect();
+    assert_eq!(ttls, ["", "5m"], "the question for the mount is not wrapped");
+}
+
+#[test]
+fn logging_in_keeps_the_token() {
+    let mut stage = Stage::new(|seen| match seen.target.as_str() {
+        "/v1/auth/token/lookup-self" => {
+            json(200, r#"{"data":{"accessor":"a","policies":["root"],"ttl":0,"renewable":false}}"#)
+        }
+        _ => json(
+            200,
+            r#"{"auth":{"client_token":"hvs.user","accessor":"a","policies":["default"],"lease_duration":60}}"#,
+        ),
+    });
+    stage.variables.remove("VAULT_TOKEN");
+    let file = stage.home.path().join(".vault-token");
+    let ran = stage.run("login hvs.root");
+    assert!(
+        ran.code == 0 && ran.out.starts_with("Success! You are now authenticated."),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+    assert!(ran.out.contains("token_duration       ∞\n"), "{}", ran.out);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "hvs.root");
+    assert_eq!(stage.run("print token").out, "hvs.root\n");
+    stage.stdin = "pw\n".to_owned();
+    let ran = stage.run("login -method=userpass -path=people username=ada password=-");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(stage.server.lines().last().unwrap(), "PUT /v1/auth/people/login/ada");
+    assert_eq!(stage.bodies(), [json!({"password": "pw"})]);
+    assert_eq!(
+        stage.server.seen.lock().unwrap().last().unwrap().header("x-vault-token"),
+        "",
+        "a login sends no token"
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "hvs.user");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(stage.run("login -token-only -method=approle role_id=r secret_id=s").out, "hvs.user");
+    assert_eq!(stage.run("login -no-print -no-store hvs.x").out, "");
+    assert!(!file.exists());
+    for (line, text) in [
+        ("login", "Token (will be hidden) is needed"),
+        ("login -method=approle secret_id=s", "role_id"),
+        ("login -method=userpass username=ada", "Password"),
+        ("login -method=oidc", "browser"),
+        ("login role=x", "-method"),
+    ] {
+        let ran = stage.run(line);
+        assert!(ran.code == 1 && ran.err.contains(text), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
+fn tokens_are_looked_up_renewed_and_revoked() {
+    let stage = Stage::new(|seen| match seen.target.as_str() {
+        t if t.contains("capabilities") => json(200, r#"{"data":{"capabilities":["update","read"]}}"#),
+        t if t.contains("revoke") => (204, vec![], String::new()),
+        _ => json(200, r#"{"data":{"ttl":3600}}"#),
+    });
+    for (line, sent, body) in [
+        ("token lookup", "GET /v1/auth/token/lookup-self", None),
+        ("token lookup hvs.x", "PUT /v1/auth/token/lookup", Some(json!({"token": "hvs.x"}))),
+        ("token lookup -accessor ac", "PUT /v1/auth/token/lookup-accessor", Some(json!({"accessor": "ac"}))),
+        ("token renew -increment=1h", "PUT /v1/auth/token/renew-self", Some(json!({"increment": 3600}))),
+        ("token renew hvs.x", "PUT /v1/auth/token/renew", Some(json!({"token": "hvs.x"}))),
+        ("token revoke -self", "PUT /v1/auth/token/revoke-self", Some(json!({}))),
+        (
+            "token revoke -mode=orphan hvs.x",
+            "PUT /v1/auth/token/revoke-orphan",
+            Some(json!({"token": "hvs.x"})),
+        ),
+        ("token revoke -mode=path a/b", "PUT /v1/sys/leases/revoke-prefix/a/b", Some(json!({}))),
+        ("token capabilities a/b", "PUT /v1/sys/capabilities-self", Some(json!({"paths": ["a/b"]}))),
+        (
+            "token capabilities t a/b",
+            "PUT /v1/sys/capabilities",
+            Some(json!({"token": "t", "paths": ["a/b"]})),
+        ),
+    ] {
+        let ran = stage.run(line);
+        assert_eq!(ran.code, 0, "{line}: {}", ran.err);
+        assert_eq!(stage.server.lines().last().unwrap(), sent, "{line}");
+        if let Some(body) = body {
+            assert_eq!(stage.bodies().last(), Some(&body), "{line}");
+        }
+    }
+    assert_eq!(stage.run("token capabilities a/b").out, "read, update\n");
+    assert_eq!(stage.run("token capabilities -format=json a/b").out, "[\n  \"read\",\n  \"update\"\n]\n");
+    for line in ["token revoke", "token revoke -self x", "token lookup -accessor", "token revoke -mode=x y"] {
+        assert_eq!(stage.run(line).code, 1, "{line}");
+    }
+}
+
+#[test]
+fn unwrapping_uses_the_token_that_fits() {
+    let mut stage = Stage::new(|_| json(200, r#"{"data":{"a":"b"}}"#));
+    assert_eq!(stage.run("unwrap hvs.w").code, 0);
+    assert_eq!(stage.bodies(), [json!({"token": "hvs.w"})]);
+    stage.variables.remove("VAULT_TOKEN");
+    assert_eq!(stage.run("unwrap -field=a hvs.w").out, "b");
+    let seen = stage.server.seen.lock().unwrap().last().cloned().unwrap();
+    assert_eq!((seen.header("x-vault-token"), seen.body.as_str()), ("hvs.w", ""));
+}
