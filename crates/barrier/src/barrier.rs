@@ -113,9 +113,10 @@ impl Barrier {
         Finish::new(async move {
             match store.commit(epoch, sealed).await {
                 Ok(version) => {
-                    for (key, value) in &plain {
-                        let value = value.as_ref().map(|v| Cached::new(version, v.to_vec()));
-                        state.cache.committed(generation, key, version, value);
+                    for (key, value) in plain {
+                        // Takes the buffer over where nobody else holds it, so that it is wiped later.
+                        let value = value.map(|v| Cached::new(version, Vec::from(v)));
+                        state.cache.committed(generation, &key, version, value);
                     }
                     Ok(version)
                 }

@@ -83,8 +83,6 @@ impl Barrier {
         let epoch = self.store.lead().await.map_err(|e| UnsealError::Lead(e.into()))?.epoch;
         // Only now: the leader before may have changed it to its last moment.
         let ring = self.read_ring(&root).await.map_err(UnsealError::Get)?;
-        // Nothing read under an earlier lead counts.
-        self.state.cache.clear();
         self.state.open.store(Some(Arc::new(Open::new(epoch, root, ring))));
         Ok(())
     }
