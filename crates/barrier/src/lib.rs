@@ -14,6 +14,7 @@ pub mod rekey;
 pub mod rotate;
 pub mod seal;
 mod shares;
+pub mod snapshot;
 pub mod status;
 mod stored;
 pub mod unseal;

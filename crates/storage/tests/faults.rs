@@ -107,6 +107,7 @@ async fn failing_syncs() {
             assert_eq!(durable.value(&after).await, Some("2".into()), "{kind:?}: acknowledged, yet lost");
             assert_eq!(durable.value(&key).await, None, "{kind:?}");
         }
+        assert_eq!(fixture.disk.lies(), 0, "{kind:?}: trusts what never reached the disk");
     }
 }
 
@@ -133,6 +134,7 @@ async fn a_sync_that_fails_once() {
             }
             assert_eq!(durable.value("before").await, Some(vec![1; 500].into()), "{what}");
             fixture.put("after", b"3").await.unwrap_or_else(|e| panic!("{what} does not heal: {e}"));
+            assert_eq!(fixture.disk.lies(), 0, "{what}: trusts what never reached the disk");
         }
     }
 }

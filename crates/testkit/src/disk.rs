@@ -43,6 +43,7 @@ struct State {
     before_rename: Option<Option<u64>>,
     operations: u64,
     syncs: u64,
+    lies: u64,
     power_off_at: Option<u64>,
     off: bool,
     capacity: Option<usize>,
@@ -60,6 +61,8 @@ struct Image {
     current: Vec<u8>,
     pending: Vec<Change>,
     blocks: HashSet<usize>,
+    /// Sectors that reads show and no sync will ever write.
+    lost: HashSet<usize>,
 }
 
 /// A change that is lost or kept as a whole when the power fails.
@@ -83,6 +86,11 @@ impl FaultyDisk {
     /// How many syncs of files there were.
     pub fn syncs(&self) -> u64 {
         self.state().syncs
+    }
+
+    /// How many reads were answered with what a failed sync had lost.
+    pub fn lies(&self) -> u64 {
+        self.state().lies
     }
 
     /// Cuts the power at the operation of that number: it and all later ones fail.
@@ -212,6 +220,7 @@ impl Medium for FaultyDisk {
     fn forget_cached(&self) -> io::Result<()> {
         let mut state = self.state();
         for image in state.files.values_mut() {
+            image.lost.clear();
             image.current = image.durable.clone();
             for change in &image.pending {
                 change.apply(&mut image.current);
@@ -295,7 +304,7 @@ impl State {
 impl Image {
     fn on_disk(bytes: Vec<u8>) -> Self {
         let blocks = (0..bytes.len().div_ceil(BLOCK)).collect();
-        Self { current: bytes.clone(), durable: bytes, pending: Vec::new(), blocks }
+        Self { current: bytes.clone(), durable: bytes, blocks, ..Self::default() }
     }
 
     fn write(&mut self, offset: usize, data: &[u8]) {
@@ -306,6 +315,7 @@ impl Image {
             let change = Change::Sector { offset: at, data: rest.iter().take(length).copied().collect() };
             change.apply(&mut self.current);
             self.pending.push(change);
+            self.lost.remove(&(at / SECTOR));
             done += length;
         }
     }
@@ -319,6 +329,8 @@ impl Image {
         for change in self.pending.drain(..) {
             if failing.is_none() || coin.toss() {
                 change.apply(&mut self.durable);
+            } else if let Change::Sector { offset, .. } = change {
+                self.lost.insert(offset / SECTOR);
             }
         }
         if failing.is_none() { Ok(()) } else { Err(io::Error::from_raw_os_error(EIO)) }
@@ -373,6 +385,10 @@ impl StorageBackend for DiskFile {
             return Err(io::Error::from_raw_os_error(EIO));
         }
         let from = place(offset)?;
+        let image = state.image(self.name)?;
+        let lie =
+            (from / SECTOR..(from + out.len()).div_ceil(SECTOR)).any(|sector| image.lost.contains(&sector));
+        state.lies += u64::from(lie);
         let found = state.image(self.name)?.current.get(from..from + out.len());
         out.copy_from_slice(found.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
         Ok(())
