@@ -144,6 +144,9 @@ impl Core {
             self.seal().await;
             return Err(fault);
         }
+        if let Err(fault) = self.note_version().await {
+            tracing::warn!(%fault, "the version history could not be written");
+        }
         tokio::spawn(self.clone().expiry_worker(era));
         tokio::spawn(self.clone().job_worker(era));
         Ok(())

@@ -4,6 +4,20 @@ use crate::{Core, Fault, Record, keys};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// Headers that every page of an allowed origin may send.
+pub const STANDARD_HEADERS: [&str; 10] = [
+    "Content-Type",
+    "X-Requested-With",
+    "X-Vault-MFA",
+    "X-Vault-No-Request-Forwarding",
+    "X-Vault-Wrap-Format",
+    "X-Vault-Wrap-TTL",
+    "X-Vault-Policy-Override",
+    "Authorization",
+    "X-Vault-Token",
+    "X-Vault-Namespace",
+];
+
 /// The record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -12,7 +26,7 @@ pub struct CorsConfig {
     pub enabled: bool,
     /// Origins; `*` for all.
     pub allowed_origins: Vec<String>,
-    /// Headers beyond Vault's own.
+    /// Headers beyond the standard ones.
     pub allowed_headers: Vec<String>,
 }
 

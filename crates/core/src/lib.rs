@@ -38,6 +38,7 @@ pub mod token_params;
 pub mod tokens;
 pub mod ttl;
 pub mod txn;
+pub mod versions;
 pub mod wrap;
 
 pub use crate::core::Core;

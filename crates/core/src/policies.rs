@@ -1,6 +1,7 @@
 //! Policies as the pipeline uses them: records compiled once, and merged once per set of names.
 
 use crate::{Core, Fault, Record, Txn, keys};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,6 +14,12 @@ pub struct PolicyRecord {
     pub name: String,
     /// As written.
     pub text: String,
+    /// Rises with every write, from 1.
+    #[serde(default)]
+    pub version: u64,
+    /// When it was written; none for those that a server begins with.
+    #[serde(default)]
+    pub modified: Option<Timestamp>,
     #[serde(skip)]
     compiled: OnceLock<Arc<Policy>>,
 }
@@ -22,9 +29,16 @@ impl Record for PolicyRecord {}
 impl PolicyRecord {
     /// A record of a text that parses.
     pub fn new(name: &str, text: &str) -> Result<Self, Fault> {
-        let record = Self { name: name.to_owned(), text: text.to_owned(), compiled: OnceLock::new() };
+        let (name, text) = (name.to_owned(), text.to_owned());
+        let record = Self { name, text, version: 1, modified: None, compiled: OnceLock::new() };
         record.compiled()?;
         Ok(record)
+    }
+
+    /// The same, as a later version.
+    #[must_use]
+    pub fn revised(self, version: u64, modified: Timestamp) -> Self {
+        Self { version, modified: Some(modified), ..self }
     }
 
     /// The policy, parsed once per stored version since records are shared.

@@ -1,0 +1,101 @@
+//! `sys/internal/explain`: which rule decides whether a token may do something.
+
+use crate::Answering;
+use serde_json::json;
+use strongroom_core::tokens::clean_policies;
+use strongroom_core::{Access, Call, Fault, Map, Operation, Path, Response, Route};
+use strongroom_wire::field::{Args, Field, Kind};
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::new("internal/explain", "Which rule decides whether a token may do something.", FIELDS)
+            .sudo(Operation::Update, explain),
+    ]
+}
+
+const FIELDS: &[Field] = &[
+    Field::new("token", Kind::Text, "The token.").secret(),
+    Field::new("accessor", Kind::Text, "The token's accessor, in place of the token."),
+    Field::new("policies", Kind::CommaList, "Names of policies, in place of a token."),
+    Field::new("path", Kind::Text, "The path as it stands in a request, without /v1/."),
+    Field::new("operation", Kind::Text, "create, read, update, patch, delete or list."),
+    Field::new("method", Kind::Text, "GET, POST, PUT, PATCH, DELETE or LIST, in place of the operation."),
+    Field::new("parameters", Kind::Object, "The body, where rules about parameters matter."),
+];
+
+fn explain(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let operation = operation(call.args)?;
+        let path = path(call.args)?;
+        let policies = policies(&call).await?;
+        let nothing = Map::new();
+        let parameters = call.args.object("parameters").unwrap_or(&nothing);
+        let outlook = call.core.explain(&policies, operation, path.clone(), parameters).await?;
+        let why = &outlook.explanation;
+        let open = outlook.access == Some(Access::Open);
+        let capabilities: Vec<&str> = why.capabilities.iter().map(|c| c.as_str()).collect();
+        let reason = if open { "this endpoint needs no token" } else { &why.reason };
+        Ok(Response::json(json!({
+            "path": path.as_str(),
+            "operation": operation.as_str(),
+            "policies": outlook.policies,
+            "access": outlook.access.map(access),
+            "allowed": open || why.decision.allowed,
+            "sudo": why.decision.sudo,
+            "rule": why.pattern,
+            "rule_policies": why.policies,
+            "capabilities": capabilities,
+            "reason": reason,
+        })))
+    })
+}
+
+/// What an endpoint asks of its callers.
+pub(crate) fn access(access: Access) -> &'static str {
+    match access {
+        Access::Token => "token",
+        Access::Sudo => "sudo",
+        Access::Open => "open",
+    }
+}
+
+fn operation(args: &Args) -> Result<Operation, Fault> {
+    let (name, method) = (args.text_or_empty("operation"), args.text_or_empty("method"));
+    let found = match method.to_ascii_uppercase().as_str() {
+        "" => Operation::ALL.into_iter().find(|o| o.as_str() == name.to_ascii_lowercase()),
+        "GET" | "HEAD" => Some(Operation::Read),
+        "POST" | "PUT" => Some(Operation::Update),
+        "PATCH" => Some(Operation::Patch),
+        "DELETE" => Some(Operation::Delete),
+        "LIST" => Some(Operation::List),
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        Fault::invalid(
+            "give \"operation\" (create, read, update, patch, delete, list) or \"method\" (GET, POST, ...)",
+        )
+    })
+}
+
+fn path(args: &Args) -> Result<Path, Fault> {
+    let given = args.text_or_empty("path");
+    let given = given.strip_prefix('/').unwrap_or(given);
+    let given = given.strip_prefix("v1/").unwrap_or(given);
+    if given.is_empty() {
+        return Err(Fault::invalid("field \"path\": a path such as secret/data/app is needed"));
+    }
+    Path::parse(given).map_err(|e| Fault::invalid(format!("field \"path\": {e}")))
+}
+
+async fn policies(call: &Call<'_>) -> Result<Vec<String>, Fault> {
+    let (token, accessor) = (call.args.text_or_empty("token").trim(), call.args.text_or_empty("accessor"));
+    let named = call.args.list("policies").unwrap_or_default();
+    let entry = match (token, accessor, named.is_empty()) {
+        (token, "", true) if !token.is_empty() => call.core.find_token(token).await?,
+        ("", accessor, true) if !accessor.is_empty() => call.core.find_accessor(accessor).await?,
+        ("", "", false) => return Ok(clean_policies(named.to_vec(), true)),
+        _ => return Err(Fault::invalid("give one of \"token\", \"accessor\" and \"policies\"")),
+    };
+    let entry = entry.ok_or_else(|| Fault::invalid("the token is unknown, expired or revoked"))?;
+    Ok(entry.policies.clone())
+}

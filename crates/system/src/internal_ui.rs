@@ -1,0 +1,77 @@
+//! `sys/internal/ui`: what clients ask before they know what a token may do.
+
+use crate::Answering;
+use crate::mounts::mount_info;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use strongroom_core::mount::Mounted;
+use strongroom_core::{Call, Class, Fault, Map, Operation, Response, Route};
+use strongroom_policy::Acl;
+use strongroom_wire::field::{Field, Kind};
+
+pub(crate) fn routes() -> Vec<Route> {
+    use Operation::Read;
+    vec![
+        Route::new("internal/ui/mounts", "The mounts that everybody or the caller may see.", &[])
+            .open(Read, mounts),
+        Route::new("internal/ui/mounts/{path:rest}", "The mount of a path that the caller may use.", PATH)
+            .open(Read, mount),
+        Route::new("internal/ui/resultant-acl", "All that the caller's token may do.", &[])
+            .on(Read, resultant),
+    ]
+}
+
+const PATH: &[Field] = &[Field::new("path", Kind::Text, "A path in the mount.")];
+
+async fn acl(call: &Call<'_>) -> Result<Option<Arc<Acl>>, Fault> {
+    match call.req.token {
+        Some(token) => call.core.acl(&token.entry.policies).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn mounts(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let acl = acl(&call).await?;
+        let table = call.core.mounts();
+        let visible = |class: Class| -> Map {
+            let shown = table.of(class).into_iter().filter(|m| {
+                m.entry.config.listing_visibility == "unauth"
+                    || acl.as_ref().is_some_and(|a| a.touches(&m.full_path))
+            });
+            shown.map(|m| (m.entry.path.clone(), Value::Object(describe(m, acl.is_some())))).collect()
+        };
+        Ok(Response::json(json!({ "auth": visible(Class::Auth), "secret": visible(Class::Secret) })))
+    })
+}
+
+/// Strangers see no more of a mount than what a login page needs.
+fn describe(mounted: &Mounted, known: bool) -> Map {
+    let mut info = mount_info(&mounted.entry);
+    if !known {
+        info.retain(|key, _| matches!(key.as_str(), "description" | "options" | "type"));
+    }
+    info
+}
+
+/// A mount that is not there is refused like one that the caller may not use.
+fn mount(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let acl = acl(&call).await?.ok_or(Fault::Denied)?;
+        let table = call.core.mounts();
+        let mounted = table.resolve(call.args.text_or_empty("path")).ok_or(Fault::Denied)?;
+        if !acl.touches(&mounted.full_path) {
+            return Err(Fault::Denied);
+        }
+        let mut info = describe(mounted, true);
+        info.insert("path".to_owned(), json!(mounted.full_path));
+        Ok(Response::data(info))
+    })
+}
+
+fn resultant(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let acl = acl(&call).await?.ok_or(Fault::Denied)?;
+        Ok(Response::data(acl.resultant()))
+    })
+}

@@ -1,0 +1,80 @@
+//! `sys/locked-users`: who may not log in after too many failures.
+
+use crate::Answering;
+use serde_json::json;
+use std::collections::BTreeMap;
+use strongroom_core::lockout::lockout_key;
+use strongroom_core::{Call, Class, Fault, Operation, Response, Route, keys};
+use strongroom_wire::field::{Field, Kind};
+
+pub(crate) fn routes() -> Vec<Route> {
+    use Operation::{List, Read, Update};
+    vec![
+        Route::new("locked-users", "The names that are locked out, by auth method.", LIST_FIELDS)
+            .on(Read, list)
+            .on(List, list),
+        Route::new("locked-users/{mount_accessor}/unlock/{alias_identifier:rest}", "Unlocks a name.", UNLOCK)
+            .on(Update, unlock),
+    ]
+}
+
+const LIST_FIELDS: &[Field] =
+    &[Field::new("mount_accessor", Kind::Text, "Only of the auth method with this accessor.")];
+const UNLOCK: &[Field] = &[
+    Field::new("mount_accessor", Kind::Text, "The accessor of the auth method."),
+    Field::new("alias_identifier", Kind::Text, "The name, as a user or role name."),
+];
+
+fn unknown_accessor() -> Fault {
+    Fault::invalid("field \"mount_accessor\": no auth method has this accessor")
+}
+
+fn list(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let mounts = call.core.mounts();
+        let wanted = call.args.text_or_empty("mount_accessor");
+        if !wanted.is_empty() && !mounts.of(Class::Auth).iter().any(|m| m.entry.accessor == wanted) {
+            return Err(unknown_accessor());
+        }
+        let mut locked: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for counted in call.txn.names(&keys::core(keys::LOCKOUT, "")).await? {
+            let Some((id, name)) = counted.split_once('/') else { continue };
+            let Some(mounted) = mounts.by_id(id) else { continue };
+            let mount = &mounted.entry;
+            if (wanted.is_empty() || mount.accessor == wanted) && call.core.is_locked_out(mount, name).await?
+            {
+                locked.entry(mount.accessor.clone()).or_default().push(name.to_owned());
+            }
+        }
+        let total: usize = locked.values().map(Vec::len).sum();
+        let by_mount: Vec<_> = locked
+            .iter()
+            .map(|(accessor, names)| json!({ "mount_accessor": accessor, "counts": names.len(), "alias_identifiers": names }))
+            .collect();
+        let root = json!({
+            "namespace_id": keys::ROOT_NAMESPACE, "namespace_path": "", "counts": total, "mount_accessors": by_mount,
+        });
+        let by_namespace = if total == 0 { vec![] } else { vec![root] };
+        Ok(Response::json(json!({ "by_namespace": by_namespace, "total": total })))
+    })
+}
+
+/// Names are counted as the auth method resolves them; some fold letters, so both forms are forgotten.
+fn unlock(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let mounts = call.core.mounts();
+        let mounted = mounts.by_accessor(call.args.text_or_empty("mount_accessor"));
+        let mounted = mounted.filter(|m| m.entry.class == Class::Auth).ok_or_else(unknown_accessor)?;
+        let name = call.args.text_or_empty("alias_identifier");
+        if name.is_empty() {
+            return Err(Fault::invalid("field \"alias_identifier\": the name to unlock is needed"));
+        }
+        for name in [name.to_owned(), name.to_lowercase()] {
+            let key = lockout_key(&mounted.entry, &name);
+            if call.txn.exists(&key).await? {
+                call.txn.delete(&key);
+            }
+        }
+        Ok(Response::none())
+    })
+}
