@@ -48,7 +48,10 @@ impl Failure {
             return Self { exit: 0, message: text, shown: true, refused: None };
         }
         let refused = match &error {
-            Error::Api(e) if e.status == 403 => Some((e.method, e.path.clone())),
+            Error::Api(e) if e.status == 403 => {
+                let method = if e.url.contains("?list=true") { "LIST" } else { e.method };
+                Some((method, e.path.clone()))
+            }
             _ => None,
         };
         let mut message = format!("Error {doing}: {error}");
