@@ -1,0 +1,133 @@
+//! What the headers of a request say.
+
+use crate::refusal::Refusal;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use strongroom_crypto::Secret;
+use strongroom_wire::duration;
+
+/// Takes the headers that carry a token out and returns the token: `X-Vault-Token` before
+/// `Authorization: Bearer`, the first of several.
+pub(crate) fn take_token(headers: &mut HeaderMap) -> Option<Secret<String>> {
+    let own = headers.remove("x-vault-token").and_then(|v| trimmed(v.as_bytes()));
+    if !headers.contains_key(AUTHORIZATION) {
+        return own;
+    }
+    let is_bearer = |v: &&http::HeaderValue| v.as_bytes().starts_with(b"Bearer ");
+    let bearer = headers.get_all(AUTHORIZATION).iter().find(is_bearer);
+    let Some(bearer) = bearer else { return own };
+    let bearer = bearer.as_bytes().strip_prefix(b"Bearer ").and_then(trimmed);
+    headers.remove(AUTHORIZATION);
+    own.or(bearer)
+}
+
+/// Refuses every namespace but root.
+pub(crate) fn check_namespace(headers: &HeaderMap) -> Result<(), Refusal> {
+    for value in headers.get_all("x-vault-namespace") {
+        let name = value.as_bytes().trim_ascii();
+        let name = name.strip_prefix(b"/").unwrap_or(name);
+        let name = name.strip_suffix(b"/").unwrap_or(name);
+        if !matches!(name, b"" | b"root") {
+            return Err(Refusal::invalid(
+                "X-Vault-Namespace: this version has no namespaces but root; leave the header out",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The seconds of `X-Vault-Wrap-TTL`.
+pub(crate) fn wrap_ttl(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    let Some(value) = headers.get("x-vault-wrap-ttl") else { return Ok(None) };
+    let parsed = value.to_str().ok().and_then(|text| duration::parse(text).ok());
+    match parsed {
+        Some(ttl) => Ok(Some(ttl.as_secs())),
+        None => {
+            Err(Refusal::invalid("X-Vault-Wrap-TTL: use seconds (60) or a form like \"5m\" or \"1h30m\""))
+        }
+    }
+}
+
+/// The media type of the body, lower case, without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = text.split(';').next().unwrap_or("");
+    Some(kind.trim().to_ascii_lowercase())
+}
+
+/// Bytes that are no text make a token that nobody has.
+fn trimmed(bytes: &[u8]) -> Option<Secret<String>> {
+    let text = bytes.trim_ascii();
+    (!text.is_empty()).then(|| Secret::new(String::from_utf8_lossy(text).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn takes_the_first_token_and_its_headers() {
+        type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
+        let cases: [Case; 9] = [
+            (&[], None),
+            (&[("x-vault-token", "  root\t")], Some("root")),
+            (&[("x-vault-token", "   ")], None),
+            (&[("x-vault-token", "a"), ("x-vault-token", "b")], Some("a")),
+            (&[("authorization", "Bearer root ")], Some("root")),
+            (&[("authorization", "Bearer bogus"), ("x-vault-token", "root")], Some("root")),
+            (&[("authorization", "bearer root")], None),
+            (&[("authorization", "Basic cm9vdA==")], None),
+            (&[("authorization", "Basic x"), ("authorization", "Bearer root")], Some("root")),
+        ];
+        for (given, wanted) in cases {
+            let mut headers = map(given);
+            let token = take_token(&mut headers);
+            assert_eq!(token.as_ref().map(|t| t.expose().as_str()), wanted, "{given:?}");
+            assert!(!headers.contains_key("x-vault-token"));
+            assert!(!headers.values().any(|v| v.as_bytes().starts_with(b"Bearer")));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert("x-vault-token", HeaderValue::from_bytes(b"r\xf6\xf6t").unwrap());
+        assert!(take_token(&mut headers).is_some());
+    }
+
+    #[test]
+    fn knows_only_the_root_namespace() {
+        for name in ["", "root", "/", "root/", "/root/"] {
+            assert!(check_namespace(&map(&[("x-vault-namespace", name)])).is_ok(), "{name}");
+        }
+        for name in ["team", "root/team", "Root", "///", "."] {
+            assert!(check_namespace(&map(&[("x-vault-namespace", name)])).is_err(), "{name}");
+        }
+        assert!(check_namespace(&map(&[("x-vault-namespace", ""), ("x-vault-namespace", "team")])).is_err());
+    }
+
+    #[test]
+    fn reads_wrapping_times() {
+        let of = |text: &str| wrap_ttl(&map(&[("x-vault-wrap-ttl", text)])).ok();
+        assert_eq!(of("5m"), Some(Some(300)));
+        assert_eq!(of("90"), Some(Some(90)));
+        assert_eq!(of("0"), Some(Some(0)));
+        assert_eq!(of(""), Some(Some(0)));
+        for bad in ["soon", "-5", "1x"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+        assert_eq!(wrap_ttl(&HeaderMap::new()).ok(), Some(None));
+    }
+
+    #[test]
+    fn reads_media_types() {
+        let of = |text: &str| media_type(&map(&[("content-type", text)]));
+        assert_eq!(of("Application/JSON; charset=utf-8").as_deref(), Some("application/json"));
+        assert_eq!(of("nonsense").as_deref(), Some("nonsense"));
+    }
+}
