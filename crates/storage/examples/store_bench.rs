@@ -20,7 +20,9 @@ use strongroom_storage::{Batch, Options, RedbStore, Store};
 type Failed = Box<dyn Error + Send + Sync>;
 
 const ENTRIES: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("entries");
-const RUN: Duration = Duration::from_secs(3);
+/// Each measurement is split into rounds that take turns, so that a busy machine troubles all alike.
+const ROUNDS: u32 = 6;
+const ROUND: Duration = Duration::from_millis(700);
 const VALUE: [u8; 400] = [7; 400];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
@@ -37,9 +39,12 @@ async fn main() -> Result<(), Failed> {
     fill(&store, epoch, secrets).await?;
     let bare = bare_database(&folder.path().join("bare.redb"), secrets)?;
     for writers in [1, 32, 256] {
-        let synced = synced_writes(&folder.path().join("log"))?;
-        let alone = bare_commits(&bare, secrets, writers)?;
-        let ours = commits(&store, epoch, secrets, writers).await?;
+        let (mut synced, mut alone, mut ours) = (0.0, 0.0, 0.0);
+        for _ in 0..ROUNDS {
+            synced += synced_writes(&folder.path().join("log"))? / f64::from(ROUNDS);
+            alone += bare_commits(&bare, secrets, writers)? / f64::from(ROUNDS);
+            ours += commits(&store, epoch, secrets, writers).await? / f64::from(ROUNDS);
+        }
         println!(
             "{writers:>3} writers: {ours:>6.0} commits/s, {:.2} x a bare redb loop ({alone:.0}), \
              {:.2} x write+fdatasync ({synced:.0})",
@@ -86,7 +91,7 @@ async fn commits(store: &Arc<RedbStore>, epoch: u64, secrets: u64, writers: u64)
         .map(|_| {
             let (store, turns) = (store.clone(), turns.clone());
             tokio::spawn(async move {
-                while begun.elapsed() < RUN {
+                while begun.elapsed() < ROUND {
                     let turn = turns.fetch_add(1, Ordering::Relaxed);
                     let value = Some(Bytes::from_static(&VALUE));
                     let writes =
@@ -114,7 +119,7 @@ fn bare_database(path: &Path, secrets: u64) -> Result<Database, Failed> {
 
 fn bare_commits(database: &Database, secrets: u64, batch: u64) -> Result<f64, Failed> {
     let (begun, mut turn) = (Instant::now(), 0);
-    while begun.elapsed() < RUN {
+    while begun.elapsed() < ROUND {
         bare_commit(database, (turn..turn + batch).map(|turn| pick(turn, secrets)))?;
         turn += batch;
     }
@@ -138,7 +143,7 @@ fn bare_commit(database: &Database, secrets: impl Iterator<Item = u64>) -> Resul
 fn synced_writes(path: &Path) -> Result<f64, Failed> {
     let mut file = File::create(path)?;
     let (begun, mut turns) = (Instant::now(), 0);
-    while begun.elapsed() < RUN {
+    while begun.elapsed() < ROUND {
         file.write_all(&VALUE)?;
         file.write_all(&VALUE)?;
         file.sync_data()?;
@@ -178,7 +183,7 @@ async fn reads(store: Arc<RedbStore>, secrets: u64) -> Result<(), Failed> {
 
 async fn rate(what: &str, mut read: impl AsyncFnMut() -> Result<(), Failed>) -> Result<(), Failed> {
     let (begun, mut turns) = (Instant::now(), 0_u32);
-    while begun.elapsed() < RUN / 3 {
+    while begun.elapsed() < ROUND {
         for _ in 0..100 {
             read().await?;
         }

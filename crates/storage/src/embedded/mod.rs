@@ -47,7 +47,7 @@ pub struct Options {
     /// cache at a few microseconds a page, so this need not be large.
     pub cache_bytes: usize,
     /// Verify the whole file when opening it, unless it has more bytes than this: redb checks its
-    /// pages at no other time, and a damaged inner page can hide entries. It reads some 500 MB/s.
+    /// pages at no other time, and a damaged inner page can hide entries. Reads 1.5 GB/s from a warm cache.
     pub check_up_to: u64,
     /// How long the outcome of a commit that reported an error is looked into before it is given up
     /// as unknown. Only a disk that cannot even be read again makes use of it.
