@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::rotate::RotateConfig;
 
 /// All keys: the newest seals, the older ones still open what they sealed.
+#[derive(Clone)]
 pub(crate) struct Keyring {
     pub(crate) active: Arc<Term>,
     older: Vec<Arc<Term>>,
@@ -61,7 +62,7 @@ impl Keyring {
 
     /// The same under other rules of rotation.
     pub(crate) fn with_rotation(&self, rotation: RotateConfig) -> Self {
-        Self { active: self.active.clone(), older: self.older.clone(), rotation, rest: self.rest.clone() }
+        Self { rotation, ..self.clone() }
     }
 
     /// The key of a term.
