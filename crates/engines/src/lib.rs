@@ -1,0 +1,9 @@
+//! The secret engines that come with the server, one module each.
+
+pub mod cubbyhole;
+mod folder;
+pub mod kv;
+mod payload;
+
+pub use cubbyhole::Cubbyhole;
+pub use kv::Kv;
