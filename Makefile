@@ -1,0 +1,43 @@
+# The verbs people remember. `make test` is what CI runs.
+.PHONY: demo test check fix bench fuzz test-rust test-clients setup
+
+export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
+PROGRAM := target/debug/strongroom
+
+# Starts a real server on the embedded store, stores the article's secret and reads it back.
+demo:
+	@demo/run.sh
+
+# Everything: style, dependencies, unit and integration tests, other people's clients.
+test: setup check test-rust test-clients
+
+setup:
+	@tools/setup.sh test
+
+# Looks, changes nothing.
+check: setup
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo deny --offline check bans licenses sources
+
+# Changes what can be changed by a program.
+fix:
+	cargo fmt --all
+	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+
+test-rust:
+	cargo test --locked --workspace
+
+# Clients that others wrote, unmodified, against our server.
+test-clients: setup
+	cargo build --locked --package strongroom
+	tests/clients/hvac/run.py $(PROGRAM)
+
+# Ratios against a bare hyper server in the same run; see bench/README.md.
+bench:
+	@tools/setup.sh bench
+	@bench/run.sh
+
+# A minute for each fuzz target.
+fuzz:
+	@fuzz/run.sh 60
