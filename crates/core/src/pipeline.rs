@@ -210,6 +210,11 @@ impl Core {
             needs_sudo: case.op().is_some_and(|op| op.access == Access::Sudo),
         };
         let decision = acl.decide(&ask);
+        // Handlers take `x/` for `x` here and there, so what is denied by the one name is denied by both.
+        let plain = ask.path.strip_suffix('/').filter(|_| case.operation != Operation::List);
+        if plain.is_some() && !acl.decide(&Ask { written: plain, ..ask }).allowed {
+            return Err(Fault::Denied);
+        }
         case.allowed = decision.allowed;
         case.sudo = decision.sudo;
         if decision.allowed { Ok(()) } else { Err(Fault::Denied) }

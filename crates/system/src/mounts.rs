@@ -155,7 +155,6 @@ impl Named {
 }
 
 async fn read(call: Call<'_>, class: Class) -> Result<Response, Fault> {
-    check_other_form(&call).await?;
     let named = Named::parse(class, call.args.text_or_empty("path"));
     let mount = find(&live(call.txn).await?, &named).ok_or_else(|| named.missing())?;
     Ok(Response::data(if named.tune { show::tuning(call.core, &mount) } else { mount_info(&mount) }))
@@ -253,7 +252,6 @@ async fn tune(call: Call<'_>, named: &Named) -> Result<Response, Fault> {
 
 /// The mount is gone with this commit; its leases, tokens and entries are removed by a job.
 async fn disable(call: Call<'_>, class: Class) -> Result<Response, Fault> {
-    check_other_form(&call).await?;
     let rest = call.args.text_or_empty("path");
     let named = Named { class, path: format!("{}/", rest.strip_suffix('/').unwrap_or(rest)), tune: false };
     place::check_removable(class, &named.path)?;
@@ -263,16 +261,6 @@ async fn disable(call: Call<'_>, class: Class) -> Result<Response, Fault> {
     Job::RemoveMount { mount: Box::new(mount), before: call.now() }
         .enqueue(call.txn, call.core.random.as_ref())?;
     Ok(Response::none())
-}
-
-/// `sys/mounts/x/` and `sys/mounts/x` name the same mount: what is denied by one name is denied by both.
-async fn check_other_form(call: &Call<'_>) -> Result<(), Fault> {
-    let (Some(plain), Some(token)) = (call.req.request.path.as_str().strip_suffix('/'), call.req.token)
-    else {
-        return Ok(());
-    };
-    let acl = call.core.acl(&token.entry.policies).await?;
-    if acl.capabilities(plain) == ["deny"] { Err(Fault::Denied) } else { Ok(()) }
 }
 
 /// The mounts that are not being removed. Read in the transaction, so that of two requests for the same

@@ -1,49 +1,65 @@
-//! Every route stands in a reviewed list with who may call it.
+//! What can only be seen with the whole pipeline around the handlers.
 
-use super::*;
-use std::fmt::Write;
-use std::path::PathBuf;
+mod mounts;
+mod names;
+mod permissions;
+mod routes;
+mod settings;
 
-/// One line per operation: who may call it, whether it works sealed, and the path.
-fn listing(routes: &[Route]) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for route in routes {
-        for op in &route.operations {
-            let sealed = if route.works_sealed { "sealed" } else { "-" };
-            let mut line = String::new();
-            let access = explain::access(op.access);
-            write!(line, "{access:<6}{sealed:<7}{:<7}sys/{}", op.operation.as_str(), route.pattern.text())
-                .unwrap();
-            lines.push(line);
-        }
-    }
-    lines.sort();
-    lines.join("\n") + "\n"
+use crate::System;
+use serde_json::Value;
+use std::sync::Arc;
+use strongroom_core::core::Plugs;
+use strongroom_core::engine::Times;
+use strongroom_core::token::TokenEntry;
+use strongroom_core::{AuthMethod, BoxFuture, Core, Engine, Fault, Mount, Operation, RouteTable, Txn};
+use strongroom_testkit::{Harness, Reply};
+
+async fn start() -> Harness {
+    let plugs = Plugs::default()
+        .engine(Arc::new(System::new()))
+        .engine(Arc::new(Plug("kv")))
+        .auth(Arc::new(Plug("userpass")));
+    Harness::start(plugs).await
 }
 
-#[test]
-fn every_route_and_who_may_call_it_has_been_reviewed() {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/routes.snap");
-    let actual = listing(&routes());
-    if std::env::var_os("UPDATE_ROUTES").is_some() {
-        std::fs::write(&file, &actual).unwrap();
-    }
-    let reviewed = std::fs::read_to_string(&file).unwrap_or_default();
-    let missing = |of: &str, among: &str| -> Vec<String> {
-        of.lines().filter(|l| !among.lines().any(|m| m == *l)).map(str::to_owned).collect()
-    };
-    let (new, gone) = (missing(&actual, &reviewed), missing(&reviewed, &actual));
-    assert!(
-        new.is_empty() && gone.is_empty(),
-        "routes differ from src/routes.snap; review them, then UPDATE_ROUTES=1 cargo test\nnew: {new:#?}\ngone: {gone:#?}"
-    );
+async fn read(h: &Harness, path: &str) -> Reply {
+    h.call(Operation::Read, path, Value::Null).await
 }
 
-#[test]
-fn no_path_is_routed_twice() {
-    let routes = routes();
-    for (at, route) in routes.iter().enumerate() {
-        let again = routes.iter().skip(at + 1).find(|r| r.pattern.text() == route.pattern.text());
-        assert!(again.is_none(), "sys/{} stands in two tables", route.pattern.text());
+async fn list(h: &Harness, path: &str) -> Reply {
+    h.call(Operation::List, path, Value::Null).await
+}
+
+async fn write(h: &Harness, path: &str, body: Value) -> u16 {
+    h.call(Operation::Update, path, body).await.status
+}
+
+async fn delete(h: &Harness, path: &str) -> u16 {
+    h.call(Operation::Delete, path, Value::Null).await.status
+}
+
+/// Something to mount.
+struct Plug(&'static str);
+
+impl Engine for Plug {
+    fn kind(&self) -> &'static str {
+        self.0
+    }
+
+    fn routes(&self, _mount: &Mount) -> Arc<RouteTable> {
+        Arc::default()
+    }
+}
+
+impl AuthMethod for Plug {
+    fn renew_login<'a>(
+        &'a self,
+        _core: &'a Arc<Core>,
+        _txn: &'a mut Txn,
+        _mount: &'a Mount,
+        _entry: &'a TokenEntry,
+    ) -> BoxFuture<'a, Result<Times, Fault>> {
+        Box::pin(async { Ok(Times::default()) })
     }
 }
