@@ -20,12 +20,14 @@ pub const BOUND_CIDRS: Field =
 pub const EXPLICIT_MAX_TTL: Field =
     Field::new("token_explicit_max_ttl", Kind::Seconds, "Longest life of a token, fixed when it is made.");
 /// `token_max_ttl`.
-pub const MAX_TTL: Field = Field::new("token_max_ttl", Kind::Seconds, "Longest life of a token, renewals included.");
+pub const MAX_TTL: Field =
+    Field::new("token_max_ttl", Kind::Seconds, "Longest life of a token, renewals included.");
 /// `token_no_default_policy`.
 pub const NO_DEFAULT_POLICY: Field =
     Field::new("token_no_default_policy", Kind::Bool, "Leave the policy \"default\" out of tokens.");
 /// `token_num_uses`.
-pub const NUM_USES: Field = Field::new("token_num_uses", Kind::Int, "Requests a token is good for; 0 for no limit.");
+pub const NUM_USES: Field =
+    Field::new("token_num_uses", Kind::Int, "Requests a token is good for; 0 for no limit.");
 /// `token_period`.
 pub const PERIOD: Field =
     Field::new("token_period", Kind::Seconds, "Life of a periodic token, which renewals extend without end.");
@@ -102,7 +104,11 @@ impl TokenType {
                 warnings.push("default-batch has no useful meaning; adjusting to batch".to_owned());
                 Self::Batch
             }
-            _ => return Err(Fault::invalid("invalid 'token_type': use \"default\", \"service\" or \"batch\"")),
+            _ => {
+                return Err(Fault::invalid(
+                    "invalid 'token_type': use \"default\", \"service\" or \"batch\"",
+                ));
+            }
         })
     }
 }
@@ -189,8 +195,12 @@ impl TokenParams {
         data.extend(shown);
     }
 
-    /// The token of a login at a mount; the method adds who logged in.
-    pub fn grant(&self, mount: &Mount) -> Grant {
+    /// The token of a login at a mount; the method adds who logged in. No login gives root, however
+    /// it is written: a root token comes from root tokens and from the unseal keys alone.
+    pub fn grant(&self, mount: &Mount) -> Result<Grant, Fault> {
+        if clean_policies(self.policies.clone(), true).iter().any(|p| p == "root") {
+            return Err(Fault::invalid("auth methods cannot create root tokens"));
+        }
         let kind = self.token_type.at(mount);
         let mut grant = Grant {
             kind,
@@ -211,7 +221,7 @@ impl TokenParams {
             grant.ttl = if grant.period > 0 { grant.period } else { grant.ttl };
             (grant.period, grant.num_uses) = (0, 0);
         }
-        grant
+        Ok(grant)
     }
 
     /// The times for a renewal.
@@ -337,7 +347,9 @@ mod tests {
     #[test]
     fn writes_merge_and_keep_policies_as_given() {
         let mut params = TokenParams::default();
-        params.apply(&args(json!({"token_policies": "b, a,b", "token_ttl": "20m", "token_num_uses": "3"}))).unwrap();
+        params
+            .apply(&args(json!({"token_policies": "b, a,b", "token_ttl": "20m", "token_num_uses": "3"})))
+            .unwrap();
         params.apply(&args(json!({"token_max_ttl": 3600}))).unwrap();
         assert_eq!(params.policies, ["b", "a", "b"]);
         assert_eq!((params.ttl, params.max_ttl, params.num_uses), (1200, 3600, 3));
@@ -375,12 +387,23 @@ mod tests {
             ("service", Service, Service, Service),
             ("batch", Batch, Batch, Batch),
         ] {
-            let kinds = [TokenType::Default, TokenType::Service, TokenType::Batch].map(|t| t.at(&mount(tuned)));
+            let kinds =
+                [TokenType::Default, TokenType::Service, TokenType::Batch].map(|t| t.at(&mount(tuned)));
             assert_eq!(kinds, [default, service, batch], "{tuned:?}");
         }
         let params = TokenParams { num_uses: 3, period: 60, ttl: 5, ..TokenParams::default() };
-        let grant = params.grant(&mount("batch"));
+        let grant = params.grant(&mount("batch")).unwrap();
         assert_eq!((grant.num_uses, grant.period, grant.ttl), (0, 0, 60));
+    }
+
+    /// CVE-2025-5999: `ROOT` is root.
+    #[test]
+    fn no_login_gives_root() {
+        for policies in [vec!["root"], vec!["a", "ROOT"], vec![" Root "]] {
+            let policies = policies.into_iter().map(str::to_owned).collect();
+            let params = TokenParams { policies, ..TokenParams::default() };
+            assert_eq!(params.grant(&mount("")).unwrap_err().status(), 400, "{:?}", params.policies);
+        }
     }
 
     #[test]
