@@ -34,10 +34,10 @@ use std::sync::Arc;
 use strongroom_core::engine::Times;
 use strongroom_core::token::TokenEntry;
 use strongroom_core::{
-    AuthMethod, BoxFuture, Core, Engine, Fault, Map, Mount, Operation, Route, RouteTable, Txn, Value,
-    token_params, with_token_fields,
+    AuthMethod, BoxFuture, Core, Engine, Fault, Map, Mount, Operation, Route, RouteTable, Txn, token_params,
+    with_token_fields,
 };
-use strongroom_wire::field::{Field, Kind};
+use strongroom_wire::field::{Arg, Field, Kind, convert};
 
 /// The auth method `approle`.
 pub struct AppRole {
@@ -80,7 +80,10 @@ impl AuthMethod for AppRole {
 
     /// The role id: whatever secret ids are tried, they are tried on one role.
     fn lockout_name(&self, local: &str, body: &Map) -> Option<String> {
-        let role_id = body.get("role_id").and_then(Value::as_str).unwrap_or_default().trim();
+        // Read as the login reads it: a number is counted like its text.
+        let given = body.get("role_id").and_then(|value| convert(&ROLE_ID, value).ok());
+        let Some(Arg::Text(role_id)) = given else { return None };
+        let role_id = role_id.trim();
         let counts =
             local.trim_matches('/') == "login" && !role_id.is_empty() && role_id.len() <= MAX_ID_BYTES;
         counts.then(|| role_id.to_owned())

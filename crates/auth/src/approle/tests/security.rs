@@ -138,6 +138,19 @@ async fn spaces_give_no_extra_tries() {
     assert_eq!(b.login("r-id", &secret).await.status, 200);
 }
 
+#[tokio::test]
+async fn a_role_id_sent_as_a_number_gives_no_extra_tries() {
+    let b = Bench::start().await;
+    b.write("role/r", json!({"role_id": "12345"})).await;
+    let (secret, _) = b.secret("r", json!({})).await;
+    for _ in 0..5 {
+        let body = json!({"role_id": 12345, "secret_id": "bad"});
+        let reply = b.harness.call_as(None, Operation::Update, "auth/ar/login", body).await;
+        assert_eq!(reply.status, 400);
+    }
+    assert_eq!(b.login("12345", &secret).await.status, 403);
+}
+
 /// CVE-2026-89322.
 #[tokio::test]
 async fn a_folded_role_name_does_not_dodge_a_deny() {
