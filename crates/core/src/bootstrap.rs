@@ -149,6 +149,7 @@ impl Core {
         }
         tokio::spawn(self.clone().expiry_worker(era));
         tokio::spawn(self.clone().job_worker(era));
+        tokio::spawn(self.clone().housekeeper(era));
         Ok(())
     }
 

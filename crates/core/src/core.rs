@@ -45,6 +45,8 @@ pub struct Settings {
     pub ui: bool,
     /// The effective configuration, without secrets, for `sys/config/state/sanitized`.
     pub sanitized: strongroom_wire::Map,
+    /// The levels of this process' log, for `sys/loggers`; none where they cannot be changed.
+    pub log_levels: Option<Arc<dyn crate::loggers::LogLevels>>,
 }
 
 impl Default for Settings {
@@ -61,6 +63,7 @@ impl Default for Settings {
             build_date: "",
             ui: false,
             sanitized: strongroom_wire::Map::new(),
+            log_levels: None,
         }
     }
 }
@@ -149,6 +152,9 @@ pub struct Core {
     pub in_flight: crate::in_flight::InFlight,
     /// When this process started.
     pub started: jiff::Timestamp,
+    /// Held by requests that initialise, unseal, seal or restore the server, or that change its audit
+    /// devices: one at a time.
+    pub exclusive: tokio::sync::Mutex<()>,
     pub(crate) headers: AuditedHeaders,
     pub(crate) cors: ArcSwap<crate::cors::CorsConfig>,
     pub(crate) acls: AclCache,
@@ -181,6 +187,7 @@ impl Core {
             quotas: Quotas::default(),
             in_flight: crate::in_flight::InFlight::default(),
             started,
+            exclusive: tokio::sync::Mutex::default(),
             headers: AuditedHeaders::default(),
             cors: ArcSwap::default(),
             acls: AclCache::default(),

@@ -272,7 +272,7 @@ impl Core {
     }
 
     /// Notes that a revocation failed and when it is tried again: after 10 s, doubling to an hour.
-    pub(crate) async fn postpone_revocation(self: &Arc<Self>, id: &str, why: &str) -> Result<(), Fault> {
+    pub async fn postpone_revocation(self: &Arc<Self>, id: &str, why: &str) -> Result<(), Fault> {
         let mut txn = self.txn();
         let record = txn.get::<LeaseRecord>(&lease_key(id)).await?;
         let Some(LeaseRecord::Secret(entry)) = record.as_deref() else { return Ok(()) };

@@ -53,6 +53,8 @@ pub enum BodyForm {
 
 /// A handler whose commits lose every race is given up after this many tries.
 const MAX_TRIES: usize = 32;
+/// What a good token is told where its policies do not reach; without one it is the bare words.
+const DENIED_BY_POLICY: &str = "1 error occurred:\n\t* permission denied\n\n";
 /// Commits of background jobs that a request waits for.
 const SLICES_PER_REQUEST: usize = 64;
 
@@ -135,7 +137,7 @@ impl Core {
         if case.operation.writes() && case.request.path.is_folder() {
             return Err(Fault::invalid("cannot write to a path ending in '/'"));
         }
-        let open = case.op().is_some_and(|op| op.access == Access::Open);
+        let open = case.is_open();
         self.identify(case, open).await?;
         if open {
             case.allowed = true;
@@ -212,12 +214,11 @@ impl Core {
         let decision = acl.decide(&ask);
         // Handlers take `x/` for `x` here and there, so what is denied by the one name is denied by both.
         let plain = ask.path.strip_suffix('/').filter(|_| case.operation != Operation::List);
-        if plain.is_some() && !acl.decide(&Ask { written: plain, ..ask }).allowed {
-            return Err(Fault::Denied);
-        }
-        case.allowed = decision.allowed;
+        let allowed =
+            decision.allowed && (plain.is_none() || acl.decide(&Ask { written: plain, ..ask }).allowed);
+        case.allowed = allowed;
         case.sudo = decision.sudo;
-        if decision.allowed { Ok(()) } else { Err(Fault::Denied) }
+        if allowed { Ok(()) } else { Err(Fault::Refused(DENIED_BY_POLICY.to_owned())) }
     }
 
     /// A request that goes no further still leaves its entry.
@@ -316,6 +317,10 @@ impl Core {
             let mut grant = *grant;
             if mount.class == Class::Auth && mount.kind != "token" {
                 grant.display_name = display_name(&mount.path, &grant.display_name);
+                // Whatever a method's configuration says, a login never gives root.
+                if grant.policies.iter().any(|p| p.trim().eq_ignore_ascii_case("root")) {
+                    return Err(Fault::invalid("auth methods cannot create root tokens"));
+                }
             }
             let made = self.make_token(txn, mount, path, grant).await?;
             response.warnings.splice(0..0, made.warnings);
@@ -479,6 +484,18 @@ impl Case {
 
     fn op(&self) -> Option<&Op> {
         self.route().and_then(|r| r.operation(self.operation))
+    }
+
+    /// Whether anybody may ask; also for operations that a route has not got, if it has only open ones.
+    fn is_open(&self) -> bool {
+        let is_open = |op: &Op| op.access == Access::Open;
+        match self.op() {
+            Some(op) => is_open(op),
+            None if self.operation == Operation::Help => false,
+            None => {
+                self.route().is_some_and(|r| !r.operations.is_empty() && r.operations.iter().all(is_open))
+            }
+        }
     }
 
     fn local(&self) -> &str {

@@ -69,6 +69,15 @@ impl Core {
         answer.ok_or_else(|| Fault::invalid("wrapping token is not valid or does not exist"))
     }
 
+    /// Moves an answer from one wrapping token to a fresh one that lives as long as the first was given.
+    pub async fn rewrap(&self, txn: &mut Txn, entry: &TokenEntry) -> Result<WrapInfo, Fault> {
+        let rendered = self.unwrap(txn, entry).await?;
+        let inner = serde_json::from_str::<Value>(&rendered).ok();
+        let accessor = inner.as_ref().and_then(|v| v.pointer("/auth/accessor")).and_then(Value::as_str);
+        let accessor = accessor.unwrap_or_default().to_owned();
+        self.wrap(txn, &entry.path, entry.creation_ttl, rendered, accessor).await
+    }
+
     fn wrapped_key(&self, accessor: &str) -> Result<Vec<u8>, Fault> {
         let mounts = self.mounts();
         let cubbyhole = mounts.at("cubbyhole/").ok_or(Fault::Sealed)?;
