@@ -11,6 +11,7 @@ pub mod init;
 mod keyring;
 mod open;
 pub mod rekey;
+pub mod replace;
 pub mod rotate;
 pub mod seal;
 mod shares;

@@ -2,19 +2,35 @@
 //!
 //! One module per topic, each with its table of routes; [`System`] puts the tables together.
 
+mod audit;
+mod caller;
 mod capabilities;
 mod config;
 mod counters;
 mod explain;
+mod generate_root;
+mod health;
+mod host_info;
+mod init;
 mod internal_ui;
+mod leader;
+mod leases;
 mod locked_users;
+mod loggers;
+mod metrics;
 mod mounts;
 mod passwords;
 mod plugins;
 mod policies;
 mod quotas;
+mod rekey;
+mod rotate;
+mod seal;
+mod shares;
+mod snapshot;
 mod token;
 mod tools;
+mod wrapping;
 
 pub use token::TokenMethod;
 
@@ -29,8 +45,22 @@ pub struct System {
 impl System {
     /// The engine with all its routes.
     pub fn new() -> Self {
-        Self { table: Arc::new(RouteTable::new(routes())) }
+        Self::with_metrics(MetricsFor::Tokens)
     }
+
+    /// The same; `readers` says who may read `sys/metrics`.
+    pub fn with_metrics(readers: MetricsFor) -> Self {
+        Self { table: Arc::new(RouteTable::new(routes(readers))) }
+    }
+}
+
+/// Who may read `sys/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsFor {
+    /// A token whose policies allow it, while the server is unsealed.
+    Tokens,
+    /// Anybody, at any time: `unauthenticated_metrics_access` of Vault's listeners.
+    Anybody,
 }
 
 impl Default for System {
@@ -52,8 +82,22 @@ impl Engine for System {
 /// What a handler gives back.
 pub(crate) type Answering<'a> = BoxFuture<'a, Result<Response, Fault>>;
 
-fn routes() -> Vec<Route> {
+fn routes(readers: MetricsFor) -> Vec<Route> {
     [
+        health::routes(),
+        seal::routes(),
+        init::routes(),
+        leader::routes(),
+        rekey::routes(),
+        generate_root::routes(),
+        rotate::routes(),
+        leases::routes(),
+        wrapping::routes(),
+        audit::routes(),
+        snapshot::routes(),
+        loggers::routes(),
+        host_info::routes(),
+        metrics::routes(readers == MetricsFor::Anybody),
         mounts::routes(),
         policies::routes(),
         passwords::routes(),

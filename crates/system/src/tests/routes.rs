@@ -1,31 +1,39 @@
 //! Every route stands in a reviewed list with who may call it.
 
-use crate::{explain, routes};
+use crate::{MetricsFor, TokenMethod, explain, routes};
 use std::fmt::Write;
 use std::path::PathBuf;
-use strongroom_core::Route;
+use strongroom_core::{Engine, Route};
 
 /// One line per operation: who may call it, whether it works sealed, and the path.
-fn listing(routes: &[Route]) -> String {
+fn listing(mount: &str, routes: &[Route]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for route in routes {
         for op in &route.operations {
             let sealed = if route.works_sealed { "sealed" } else { "-" };
             let mut line = String::new();
             let access = explain::access(op.access);
-            write!(line, "{access:<6}{sealed:<7}{:<7}sys/{}", op.operation.as_str(), route.pattern.text())
+            write!(line, "{access:<6}{sealed:<7}{:<7}{mount}{}", op.operation.as_str(), route.pattern.text())
                 .unwrap();
             lines.push(line);
         }
     }
     lines.sort();
+    lines
+}
+
+async fn actual() -> String {
+    let h = super::start().await;
+    let token = h.core.mounts().at("auth/token/").unwrap().entry.clone();
+    let mut lines = listing("sys/", &routes(MetricsFor::Tokens));
+    lines.extend(listing("auth/token/", TokenMethod.routes(&token).routes()));
     lines.join("\n") + "\n"
 }
 
-#[test]
-fn every_route_and_who_may_call_it_has_been_reviewed() {
+#[tokio::test]
+async fn every_route_and_who_may_call_it_has_been_reviewed() {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/routes.snap");
-    let actual = listing(&routes());
+    let actual = actual().await;
     if std::env::var_os("UPDATE_ROUTES").is_some() {
         std::fs::write(&file, &actual).unwrap();
     }
@@ -41,8 +49,16 @@ fn every_route_and_who_may_call_it_has_been_reviewed() {
 }
 
 #[test]
+fn metrics_are_all_that_may_be_opened() {
+    let (tokens, anybody) =
+        (listing("sys/", &routes(MetricsFor::Tokens)), listing("sys/", &routes(MetricsFor::Anybody)));
+    let opened: Vec<&String> = anybody.iter().filter(|l| !tokens.contains(l)).collect();
+    assert!(!opened.is_empty() && opened.iter().all(|l| l.ends_with(" sys/metrics")), "{opened:?}");
+}
+
+#[test]
 fn no_path_is_routed_twice() {
-    let routes = routes();
+    let routes = routes(MetricsFor::Tokens);
     for (at, route) in routes.iter().enumerate() {
         let again = routes.iter().skip(at + 1).find(|r| r.pattern.text() == route.pattern.text());
         assert!(again.is_none(), "sys/{} stands in two tables", route.pattern.text());
