@@ -1,10 +1,10 @@
 //! `sys/locked-users`: who may not log in after too many failures.
 
 use crate::Answering;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use strongroom_core::lockout::lockout_key;
-use strongroom_core::{Call, Class, Fault, Operation, Response, Route, keys};
+use strongroom_core::{Call, Class, Fault, Map, Operation, Response, Route, keys};
 use strongroom_wire::field::{Field, Kind};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -37,6 +37,9 @@ fn list(call: Call<'_>) -> Answering<'_> {
             return Err(unknown_accessor());
         }
         let mut locked: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        if !wanted.is_empty() {
+            locked.insert(wanted.to_owned(), Vec::new());
+        }
         for counted in call.txn.names(&keys::core(keys::LOCKOUT, "")).await? {
             let Some((id, name)) = counted.split_once('/') else { continue };
             let Some(mounted) = mounts.by_id(id) else { continue };
@@ -46,17 +49,24 @@ fn list(call: Call<'_>) -> Answering<'_> {
                 locked.entry(mount.accessor.clone()).or_default().push(name.to_owned());
             }
         }
-        let total: usize = locked.values().map(Vec::len).sum();
-        let by_mount: Vec<_> = locked
-            .iter()
-            .map(|(accessor, names)| json!({ "mount_accessor": accessor, "counts": names.len(), "alias_identifiers": names }))
-            .collect();
-        let root = json!({
-            "namespace_id": keys::ROOT_NAMESPACE, "namespace_path": "", "counts": total, "mount_accessors": by_mount,
-        });
-        let by_namespace = if total == 0 { vec![] } else { vec![root] };
-        Ok(Response::json(json!({ "by_namespace": by_namespace, "total": total })))
+        Ok(Response::data(shown(&locked)))
     })
+}
+
+fn shown(locked: &BTreeMap<String, Vec<String>>) -> Map {
+    let total: usize = locked.values().map(Vec::len).sum();
+    let row = |(accessor, names): (&String, &Vec<String>)| {
+        let identifiers = if names.is_empty() { Value::Null } else { json!(names) };
+        json!({ "mount_accessor": accessor, "counts": names.len(), "alias_identifiers": identifiers })
+    };
+    let by_mount: Vec<Value> = locked.iter().map(row).collect();
+    let by_namespace = if by_mount.is_empty() {
+        json!([])
+    } else {
+        let id = keys::ROOT_NAMESPACE;
+        json!([{ "namespace_id": id, "namespace_path": "", "counts": total, "mount_accessors": by_mount }])
+    };
+    Map::from_iter([("by_namespace".to_owned(), by_namespace), ("total".to_owned(), json!(total))])
 }
 
 /// Names are counted as the auth method resolves them; some fold letters, so both forms are forgotten.

@@ -75,13 +75,14 @@ fn settings(mount: &Mount) -> Map {
     shown
 }
 
+/// Once anything of the lockout was set, all of it is shown; 0 stands for the server's value.
 fn lockout(mount: &Mount) -> Option<Map> {
     let lockout = mount.config.user_lockout.as_ref()?;
     let shown = [
-        ("user_lockout_threshold", lockout.threshold.map(Value::from)),
-        ("user_lockout_duration", lockout.duration.map(Value::from)),
-        ("user_lockout_counter_reset_duration", lockout.counter_reset.map(Value::from)),
-        ("user_lockout_disable", lockout.disable.map(Value::from)),
+        ("user_lockout_threshold", json!(lockout.threshold.unwrap_or(0))),
+        ("user_lockout_duration", json!(lockout.duration.unwrap_or(0))),
+        ("user_lockout_counter_reset_duration", json!(lockout.counter_reset.unwrap_or(0))),
+        ("user_lockout_disable", json!(lockout.disable.unwrap_or(false))),
     ];
-    Some(shown.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
+    Some(shown.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
