@@ -62,6 +62,18 @@ impl Bound {
         &self.address
     }
 
+    /// Address and rules on one line, for people.
+    pub fn describe(&self) -> String {
+        let kind = if matches!(self.socket, Socket::Tcp(_)) { "tcp" } else { "unix" };
+        let tls = if self.tls.is_some() { "enabled" } else { "disabled" };
+        format!(
+            "{kind} (addr: {:?}, max_request_duration: {:?}, max_request_size: {:?}, tls: {tls:?})",
+            self.address,
+            strongroom_wire::duration::go(self.settings.timeouts.request),
+            self.settings.limits.body.to_string(),
+        )
+    }
+
     /// How clients reach it.
     pub fn url(&self) -> String {
         match (&self.socket, &self.tls) {

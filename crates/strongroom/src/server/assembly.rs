@@ -1,0 +1,64 @@
+//! The parts of the server and their assembly.
+
+use super::running::Start;
+use crate::config;
+use std::sync::Arc;
+use strongroom_audit::Broker;
+use strongroom_auth::approle::AppRole;
+use strongroom_auth::userpass::UserPass;
+use strongroom_barrier::{Barrier, Options};
+use strongroom_core::core::{Parts, Plugs, Settings};
+use strongroom_core::{Core, Fault};
+use strongroom_crypto::random::SystemRandom;
+use strongroom_engines::{Cubbyhole, Kv};
+use strongroom_storage::Store;
+use strongroom_system::{System, TokenMethod};
+use strongroom_wire::{Clock, SystemClock};
+
+/// A sealed core on a store.
+pub(super) fn core(store: Arc<dyn Store>, start: &Start, api_addr: String) -> Result<Arc<Core>, Fault> {
+    let random = Arc::new(SystemRandom);
+    let clock = Arc::new(SystemClock);
+    let mut options = Options::new(|| SystemClock.now());
+    if let Some(bytes) = start.config.cache_bytes {
+        options.cache_bytes = bytes;
+    }
+    Core::new(Parts {
+        barrier: Arc::new(Barrier::new(store, random.clone(), options)),
+        audit: Arc::new(Broker::new(random.clone(), clock.clone())),
+        clock,
+        random,
+        plugs: plugs(),
+        settings: settings(start, api_addr),
+    })
+}
+
+/// A new engine or auth method is one line here.
+fn plugs() -> Plugs {
+    Plugs::default()
+        .engine(Arc::new(System::new()))
+        .engine(Arc::new(Cubbyhole::default()))
+        .engine(Arc::new(Kv::default()))
+        .auth(Arc::new(TokenMethod))
+        .auth(Arc::new(UserPass::new()))
+        .auth(Arc::new(AppRole::new()))
+}
+
+fn settings(start: &Start, api_addr: String) -> Settings {
+    let config = &start.config;
+    let usual = Settings::default();
+    let default_lease_ttl = config.default_lease_ttl.filter(|t| *t > 0).unwrap_or(usual.default_lease_ttl);
+    let max_lease_ttl = config.max_lease_ttl.filter(|t| *t > 0).unwrap_or(usual.max_lease_ttl);
+    Settings {
+        default_lease_ttl: default_lease_ttl.min(max_lease_ttl),
+        max_lease_ttl,
+        api_addr,
+        cluster_addr: config.cluster_addr.clone().unwrap_or_default(),
+        cluster_name: config.cluster_name.clone().unwrap_or(usual.cluster_name.clone()),
+        node_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        ui: false,
+        sanitized: config::sanitized(config, start.level.as_str(), start.format.as_str()),
+        log_levels: Some(start.levels.clone()),
+        ..usual
+    }
+}
