@@ -119,15 +119,18 @@ impl Core {
     pub async fn make_root_token(self: &Arc<Self>, id: Option<String>) -> Result<Made, Fault> {
         let mounts = self.mounts();
         let mount = mounts.at("auth/token/").ok_or(Fault::Sealed)?;
+        // A chosen id looks like one given to `auth/token/create`, as clients of dev servers expect.
+        let (name, path) =
+            if id.is_some() { ("token", "auth/token/create") } else { ("root", "auth/token/root") };
         let grant = Grant {
             id,
             policies: vec!["root".to_owned()],
-            display_name: "root".to_owned(),
+            display_name: name.to_owned(),
             never_expires: true,
             ..Grant::default()
         };
         let mut txn = self.txn();
-        let made = self.make_token(&mut txn, &mount.entry, "auth/token/root", grant).await?;
+        let made = self.make_token(&mut txn, &mount.entry, path, grant).await?;
         self.commit(txn).await?;
         Ok(made)
     }
