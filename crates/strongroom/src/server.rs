@@ -37,12 +37,17 @@ pub(crate) const COMMAND: Command = Command {
 const FLAGS: &[Flag] = &[
     Flag::list("config", "PATH", "A file, or a folder of .hcl and .json files. May be given many times."),
     Flag::switch("dev", "Run in memory, unsealed, for trying things out."),
-    Flag::text("dev-root-token-id", "TOKEN", "The root token of a -dev server.").env("VAULT_DEV_ROOT_TOKEN_ID"),
+    Flag::text("dev-root-token-id", "TOKEN", "The root token of a -dev server.")
+        .env("VAULT_DEV_ROOT_TOKEN_ID"),
     Flag::text("dev-listen-address", "ADDRESS", "Where a -dev server listens: 127.0.0.1:8200 if not given.")
         .env("VAULT_DEV_LISTEN_ADDRESS"),
     Flag::switch("dev-no-store-token", "Do not write the root token to ~/.vault-token."),
     Flag::switch("dev-tls", "A -dev server with TLS, under a certificate made for it."),
-    Flag::text("dev-tls-cert-dir", "DIR", "Where -dev-tls writes its certificates; a folder that goes with it if not given."),
+    Flag::text(
+        "dev-tls-cert-dir",
+        "DIR",
+        "Where -dev-tls writes its certificates; a folder that goes with it if not given.",
+    ),
     Flag::list("dev-tls-san", "NAME", "A further name or address for the certificate of -dev-tls."),
     Flag::text("log-level", "LEVEL", "trace, debug, info, warn or error.").env("VAULT_LOG_LEVEL"),
     Flag::text("log-format", "FORMAT", "standard or json.").env("VAULT_LOG_FORMAT"),
@@ -53,7 +58,8 @@ const FLAGS: &[Flag] = &[
 
 fn run(cx: &mut Context<'_>) -> Outcome {
     let options = Options::read(cx)?;
-    let mut config = config::load(&options.config).map_err(|e| Failure::local(format!("Error reading the configuration: {e}")))?;
+    let mut config = config::load(&options.config)
+        .map_err(|e| Failure::local(format!("Error reading the configuration: {e}")))?;
     if let Some(dev) = &options.dev {
         dev.configure(&mut config)?;
     }
@@ -108,8 +114,9 @@ fn check(config: &Config) -> Result<(), Failure> {
 
 fn log_style(options: &Options, config: &Config) -> Result<(Level, Format), Failure> {
     let level = options.log_level.as_deref().or(config.log_level.as_deref()).unwrap_or("info");
-    let level = Level::parse(level)
-        .ok_or_else(|| Failure::local(format!("There is no log level {level:?}: use trace, debug, info, warn or error")))?;
+    let level = Level::parse(level).ok_or_else(|| {
+        Failure::local(format!("There is no log level {level:?}: use trace, debug, info, warn or error"))
+    })?;
     let format = options.log_format.as_deref().or(config.log_format.as_deref()).unwrap_or("");
     let format = Format::parse(format)
         .ok_or_else(|| Failure::local(format!("There is no log format {format:?}: use standard or json")))?;

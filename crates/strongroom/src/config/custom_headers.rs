@@ -13,12 +13,17 @@ pub(super) fn read(keys: &Keys<'_>) -> Result<ResponseHeaders, ConfigError> {
             let mut objects = Vec::new();
             collect(&entry.value, &mut objects);
             if objects.is_empty() {
-                return Err(keys.wrong(entry.line, format!("{:?} needs headers, as in {{ \"Name\" = [\"value\"] }}", entry.key)));
+                return Err(keys.wrong(
+                    entry.line,
+                    format!("{:?} needs headers, as in {{ \"Name\" = [\"value\"] }}", entry.key),
+                ));
             }
             for object in objects {
                 let pairs = object.entries.iter().map(|e| Some((e.key.clone(), values(&e.value)?)));
                 let pairs: Option<Vec<_>> = pairs.collect();
-                let pairs = pairs.ok_or_else(|| keys.wrong(entry.line, "a header's value must be a text or a list of texts"))?;
+                let pairs = pairs.ok_or_else(|| {
+                    keys.wrong(entry.line, "a header's value must be a text or a list of texts")
+                })?;
                 headers.add(&entry.key, &pairs).map_err(|why| keys.wrong(entry.line, why))?;
             }
         }

@@ -141,7 +141,9 @@ impl<'a> Keys<'a> {
         let used = self.used.borrow();
         let unknown = self.object.entries.iter().filter(|e| !used.contains(e.key.as_str()));
         let inside = if self.inside.is_empty() { String::new() } else { format!(" in {}", self.inside) };
-        unknown.map(|e| format!("{}:{}: unknown key {:?}{inside}; it has no effect", self.file, e.line, e.key)).collect()
+        unknown
+            .map(|e| format!("{}:{}: unknown key {:?}{inside}; it has no effect", self.file, e.line, e.key))
+            .collect()
     }
 
     fn mark(&self, key: &str) {
@@ -150,7 +152,12 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn read<T>(&self, key: &str, form: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, ConfigError> {
+    fn read<T>(
+        &self,
+        key: &str,
+        form: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
         let Some(value) = self.value(key) else { return Ok(None) };
         match read(value) {
             Some(read) => Ok(Some(read)),

@@ -12,7 +12,10 @@ use strongroom_policy::hcl::Labelled;
 /// Keys that would make answers say less, or change who may ask. To ignore them would be unsafe.
 const REFUSED: [(&str, &str); 7] = [
     ("proxy_protocol_behavior", "the PROXY protocol is not supported; use x_forwarded_for_authorized_addrs"),
-    ("proxy_protocol_authorized_addrs", "the PROXY protocol is not supported; use x_forwarded_for_authorized_addrs"),
+    (
+        "proxy_protocol_authorized_addrs",
+        "the PROXY protocol is not supported; use x_forwarded_for_authorized_addrs",
+    ),
     ("redact_addresses", "answers cannot be redacted yet"),
     ("redact_cluster_name", "answers cannot be redacted yet"),
     ("redact_version", "answers cannot be redacted yet"),
@@ -66,11 +69,16 @@ fn bind(keys: &Keys<'_>, stanza: &Labelled<'_>) -> Result<Bind, ConfigError> {
     match stanza.label {
         "tcp" => Ok(Bind::Tcp(with_port(address.unwrap_or_else(|| "127.0.0.1:8200".to_owned())))),
         "unix" => {
-            let path = address.ok_or_else(|| keys.wrong(stanza.line, "needs an address, the path of the socket"))?;
+            let path =
+                address.ok_or_else(|| keys.wrong(stanza.line, "needs an address, the path of the socket"))?;
             let mode = keys.text("socket_mode")?.filter(|m| !m.is_empty());
-            let mode = mode.map(|m| u32::from_str_radix(&m, 8).ok().filter(|m| *m <= 0o777).ok_or(m)).transpose();
+            let mode =
+                mode.map(|m| u32::from_str_radix(&m, 8).ok().filter(|m| *m <= 0o777).ok_or(m)).transpose();
             let mode = mode.map_err(|_| {
-                keys.wrong(keys.line("socket_mode"), "socket_mode must be permission bits in octal, as in \"0660\"")
+                keys.wrong(
+                    keys.line("socket_mode"),
+                    "socket_mode must be permission bits in octal, as in \"0660\"",
+                )
             })?;
             Ok(Bind::Unix {
                 path: path.into(),
@@ -79,7 +87,9 @@ fn bind(keys: &Keys<'_>, stanza: &Labelled<'_>) -> Result<Bind, ConfigError> {
                 group: keys.text("socket_group")?.filter(|g| !g.is_empty()),
             })
         }
-        other => Err(keys.wrong(stanza.line, format!("there is no listener {other:?}: use \"tcp\" or \"unix\""))),
+        other => {
+            Err(keys.wrong(stanza.line, format!("there is no listener {other:?}: use \"tcp\" or \"unix\"")))
+        }
     }
 }
 
@@ -89,9 +99,14 @@ fn with_port(address: String) -> String {
     if after_brackets.contains(':') { address } else { format!("{address}:8200") }
 }
 
-fn tls(keys: &Keys<'_>, stanza: &Labelled<'_>, warnings: &mut Vec<String>) -> Result<Option<Files>, ConfigError> {
+fn tls(
+    keys: &Keys<'_>,
+    stanza: &Labelled<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Files>, ConfigError> {
     let path = |key: &str| Ok(keys.text(key)?.filter(|p| !p.is_empty()).map(PathBuf::from));
-    let (certificate, key, client_ca) = (path("tls_cert_file")?, path("tls_key_file")?, path("tls_client_ca_file")?);
+    let (certificate, key, client_ca) =
+        (path("tls_cert_file")?, path("tls_key_file")?, path("tls_client_ca_file")?);
     let require = keys.truth("tls_require_and_verify_client_cert")?.unwrap_or(false);
     let no_client_certificates = keys.truth("tls_disable_client_certs")?.unwrap_or(false);
     let min_version = version(keys, "tls_min_version", Version::Tls12)?;
@@ -105,7 +120,8 @@ fn tls(keys: &Keys<'_>, stanza: &Labelled<'_>, warnings: &mut Vec<String>) -> Re
         return Ok(None);
     }
     let (Some(certificate), Some(key)) = (certificate, key) else {
-        let problem = "needs tls_cert_file and tls_key_file, or tls_disable = true for a listener without TLS";
+        let problem =
+            "needs tls_cert_file and tls_key_file, or tls_disable = true for a listener without TLS";
         return Err(keys.wrong(stanza.line, problem));
     };
     Ok(Some(Files {
@@ -125,7 +141,10 @@ fn version(keys: &Keys<'_>, key: &str, default: Version) -> Result<Version, Conf
         None | Some("") => Ok(default),
         Some("tls12") => Ok(Version::Tls12),
         Some("tls13") => Ok(Version::Tls13),
-        Some(_) => Err(keys.wrong(keys.line(key), format!("{key} must be \"tls12\" or \"tls13\"; older versions are not safe"))),
+        Some(_) => Err(keys.wrong(
+            keys.line(key),
+            format!("{key} must be \"tls12\" or \"tls13\"; older versions are not safe"),
+        )),
     }
 }
 
@@ -180,7 +199,10 @@ fn forwarded(keys: &Keys<'_>, stanza: &Labelled<'_>) -> Result<Option<Forwarded>
     }
     let read = |text: &String| {
         cidr::parse(text).ok_or_else(|| {
-            keys.wrong(keys.line(key), format!("{key}: {text:?} is no address or block, as in \"10.0.0.0/8\""))
+            keys.wrong(
+                keys.line(key),
+                format!("{key}: {text:?} is no address or block, as in \"10.0.0.0/8\""),
+            )
         })
     };
     Ok(Some(Forwarded {
@@ -198,7 +220,12 @@ fn telemetry(keys: &Keys<'_>, warnings: &mut Vec<String>) -> Result<(), ConfigEr
             let inner = keys.block(format!("listener {name}"), block);
             for entry in &block.entries {
                 if inner.truth(&entry.key)? == Some(true) {
-                    warnings.push(inner.warning(&entry.key, "not supported: this endpoint needs a token that may read it"));
+                    warnings.push(
+                        inner.warning(
+                            &entry.key,
+                            "not supported: this endpoint needs a token that may read it",
+                        ),
+                    );
                 }
             }
         }

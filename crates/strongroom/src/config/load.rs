@@ -129,7 +129,10 @@ fn scalars(keys: &Keys<'_>, config: &mut Config) -> Result<(), ConfigError> {
 fn seal(keys: &Keys<'_>) -> Result<(), ConfigError> {
     for stanza in keys.labelled("seal")? {
         if stanza.label != "shamir" {
-            let problem = format!("there is no seal {:?} here: leave the stanza out for the usual \"shamir\"", stanza.label);
+            let problem = format!(
+                "there is no seal {:?} here: leave the stanza out for the usual \"shamir\"",
+                stanza.label
+            );
             return Err(keys.wrong(stanza.line, problem));
         }
     }

@@ -47,7 +47,9 @@ pub(super) fn read(keys: &Keys<'_>, config: &mut Config) -> Result<(), ConfigErr
     for name in ["storage", "backend"] {
         for stanza in keys.labelled(name)? {
             if config.storage.is_some() {
-                return Err(keys.wrong(stanza.line, "there is a second storage stanza; a server has one store"));
+                return Err(
+                    keys.wrong(stanza.line, "there is a second storage stanza; a server has one store")
+                );
             }
             config.storage = Some(stanza_of(keys, name, &stanza, &mut config.warnings)?);
         }
@@ -87,10 +89,15 @@ fn stanza_of(
         "inmem" => Storage::Memory,
         "redb" | "file" => {
             let path = inner.text("path")?.filter(|p| !p.is_empty());
-            let path = path.ok_or_else(|| inner.wrong(stanza.line, "needs a path, as in path = \"/var/lib/strongroom\""))?;
+            let path = path.ok_or_else(|| {
+                inner.wrong(stanza.line, "needs a path, as in path = \"/var/lib/strongroom\"")
+            })?;
             let path = PathBuf::from(path);
             if let Some(whose) = others_data(&path) {
-                let problem = format!("{} holds {whose}, which this server cannot read; give it an empty folder", path.display());
+                let problem = format!(
+                    "{} holds {whose}, which this server cannot read; give it an empty folder",
+                    path.display()
+                );
                 return Err(inner.wrong(inner.line("path"), problem));
             }
             let cache = inner.bytes("cache_bytes")?.map(|b| usize::try_from(b).unwrap_or(usize::MAX));

@@ -6,8 +6,9 @@ use std::sync::{PoisonError, RwLock};
 use strongroom_core::loggers::{Level, LogLevels};
 
 /// The parts of the server that log, by the names of their crates.
-const LOGGERS: [&str; 11] =
-    ["audit", "auth", "barrier", "core", "crypto", "engines", "http", "policy", "server", "storage", "system"];
+const LOGGERS: [&str; 11] = [
+    "audit", "auth", "barrier", "core", "crypto", "engines", "http", "policy", "server", "storage", "system",
+];
 
 /// One level for all, and those of single loggers.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! One line of the log.
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use serde_json::{Map, Value};
 use std::fmt::{self, Write};
 use strongroom_core::loggers::Level as LogLevel;
-use strongroom_wire::time;
 use tracing::field::{Field, Visit};
 
 /// How lines look.
@@ -34,6 +34,9 @@ impl Format {
         }
     }
 }
+
+/// Milliseconds tell lines apart, and all times are of one width.
+const TIMES: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// What an event says.
 #[derive(Default)]
@@ -74,7 +77,7 @@ impl Said {
 
     /// The whole line, its end included.
     pub(crate) fn line(self, format: Format, at: Timestamp, level: LogLevel, logger: &str) -> Vec<u8> {
-        let at = time::rfc3339(at);
+        let at = TIMES.timestamp_to_string(&at);
         match format {
             Format::Text => self.text(&at, level, logger).into_bytes(),
             Format::Json => self.json(&at, level, logger),
@@ -136,7 +139,8 @@ mod tests {
     use super::*;
 
     fn said() -> Said {
-        let fields = vec![("address", "127.0.0.1:8200".into()), ("n", 3.into()), ("why", "a \"b\"\nc".into())];
+        let fields =
+            vec![("address", "127.0.0.1:8200".into()), ("n", 3.into()), ("why", "a \"b\"\nc".into())];
         Said { message: "two\nlines".into(), fields }
     }
 
@@ -146,7 +150,7 @@ mod tests {
         let line = String::from_utf8(said().line(Format::Text, at, LogLevel::Info, "core")).unwrap();
         let wanted = "[INFO]  core: two\\nlines: address=127.0.0.1:8200 n=3 why=\"a \\\"b\\\"\\nc\"\n";
         assert!(line.ends_with(wanted), "{line}");
-        assert!(line.starts_with("1970-01-01T00:00:00"), "{line}");
+        assert!(line.starts_with("1970-01-01T00:00:00.000Z ["), "{line}");
         let line = said().line(Format::Json, at, LogLevel::Error, "core");
         let value: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(value["@level"], "error");

@@ -1,9 +1,9 @@
 //! From tracing's events to lines.
 
+use super::levels::Levels;
 use super::line::{Format, Said};
 use super::writer::Writer;
 use std::sync::Arc;
-use super::levels::Levels;
 use strongroom_core::loggers::Level as LogLevel;
 use strongroom_wire::Clock;
 use tracing::span::{Attributes, Id, Record};
@@ -19,7 +19,12 @@ pub(super) struct LineSubscriber {
 }
 
 impl LineSubscriber {
-    pub(super) fn new(writer: Arc<Writer>, format: Format, levels: Arc<Levels>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        writer: Arc<Writer>,
+        format: Format,
+        levels: Arc<Levels>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self { writer, format, levels, clock }
     }
 }
@@ -46,7 +51,8 @@ impl Subscriber for LineSubscriber {
         let mut said = Said::default();
         event.record(&mut said);
         let metadata = event.metadata();
-        let line = said.line(self.format, self.clock.now(), level(*metadata.level()), logger(metadata.target()));
+        let line =
+            said.line(self.format, self.clock.now(), level(*metadata.level()), logger(metadata.target()));
         self.writer.write(line);
     }
 

@@ -102,7 +102,10 @@ impl Thread {
                     self.put(&line);
                     let dropped = self.dropped.swap(0, Ordering::Relaxed);
                     if dropped > 0 {
-                        self.put(format!("{dropped} log lines were dropped: they were not read fast enough\n").as_bytes());
+                        self.put(
+                            format!("{dropped} log lines were dropped: they were not read fast enough\n")
+                                .as_bytes(),
+                        );
                     }
                 }
                 Message::Reopen => {
@@ -110,7 +113,10 @@ impl Thread {
                         match open(path) {
                             Ok(opened) => *file = opened,
                             Err(error) => {
-                                let text = format!("the log file {} cannot be opened again: {error}\n", path.display());
+                                let text = format!(
+                                    "the log file {} cannot be opened again: {error}\n",
+                                    path.display()
+                                );
                                 let _ = io::stderr().write_all(text.as_bytes());
                             }
                         }

@@ -19,8 +19,14 @@ pub(super) fn configuration(cx: &mut Context<'_>, start: &Start, listeners: &[Bo
     rows.push(("Log Level".to_owned(), start.level.as_str().to_owned()));
     rows.push(("Mlock".to_owned(), "supported: true, enabled: false".to_owned()));
     rows.push(("Recovery Mode".to_owned(), "false".to_owned()));
-    rows.push(("Storage".to_owned(), start.config.storage.as_ref().map_or("inmem", Storage::kind).to_owned()));
-    rows.push(("Version".to_owned(), format!("Vault v{} (Strongroom {})", settings.version, settings.own_version)));
+    rows.push((
+        "Storage".to_owned(),
+        start.config.storage.as_ref().map_or("inmem", Storage::kind).to_owned(),
+    ));
+    rows.push((
+        "Version".to_owned(),
+        format!("Vault v{} (Strongroom {})", settings.version, settings.own_version),
+    ));
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(21) + 3;
     cx.say("==> Vault server configuration:\n");
     for (name, value) in rows {

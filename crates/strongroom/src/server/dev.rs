@@ -4,7 +4,7 @@ use super::certificates;
 use crate::config::{Config, Storage};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -86,25 +86,36 @@ impl Dev {
         let root_token = match &self.root_token {
             None => first.token,
             Some(id) => {
-                let made = core.make_root_token(Some(id.clone())).await;
-                let made = made.map_err(|e| failed("making the root token", &e))?;
+                ask(core, &first.token, "auth/token/create", chosen(id)).await?;
                 ask(core, &first.token, "auth/token/revoke-self", Map::new()).await?;
-                made.token
+                Secret::new(id.clone())
             }
         };
         ask(core, &root_token, "sys/mounts/secret", secrets()).await?;
         if let Some(file) = &self.token_file {
-            store(file, root_token.expose()).map_err(|e| failed(&format!("writing {}", file.display()), &e))?;
+            store(file, root_token.expose())
+                .map_err(|e| failed(&format!("writing {}", file.display()), &e))?;
         }
         let share = shares.first().map(|s| BASE64_STANDARD.encode(s.expose())).unwrap_or_default();
         Ok(Ready { unseal_key: Secret::new(share), root_token })
     }
 }
 
+/// A root token of one's own choice, which outlives the one that makes it.
+fn chosen(id: &str) -> Map {
+    object(json!({"id": id, "policies": ["root"], "no_parent": true, "no_default_policy": true}))
+}
+
 /// The mount at `secret/`.
 fn secrets() -> Map {
-    let body = json!({"type": "kv", "description": "key/value secret storage", "options": {"version": "2"}});
-    body.as_object().cloned().unwrap_or_default()
+    object(json!({"type": "kv", "description": "key/value secret storage", "options": {"version": "2"}}))
+}
+
+fn object(body: Value) -> Map {
+    match body {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
 }
 
 async fn ask(core: &Arc<Core>, token: &Secret<String>, path: &str, body: Map) -> Result<(), Failure> {

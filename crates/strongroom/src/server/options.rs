@@ -16,7 +16,8 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn read(cx: &Context<'_>) -> Result<Self, Failure> {
-        let or_variable = |flag: &str, name: &str| cx.text(flag).map(str::to_owned).or_else(|| cx.variable(name));
+        let or_variable =
+            |flag: &str, name: &str| cx.text(flag).map(str::to_owned).or_else(|| cx.variable(name));
         let tls = cx.is_on("dev-tls") || cx.text("dev-tls-cert-dir").is_some();
         // Each of these asks for a -dev server too, as it does with Vault.
         let wants_dev = cx.is_on("dev") || tls || cx.text("dev-root-token-id").is_some();

@@ -17,7 +17,8 @@ pub(super) fn harden() {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }) {
         tracing::warn!(%error, "the limit on open files could not be raised");
     }
-    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
         tracing::warn!(%error, "the memory could not be closed to debuggers");
     }
     std::panic::set_hook(Box::new(|panic| {

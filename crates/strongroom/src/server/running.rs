@@ -54,7 +54,8 @@ async fn serve(
 ) -> Result<(), Failure> {
     let url = listeners.first().map(Bound::url).unwrap_or_default();
     let api_addr = start.config.api_addr.clone().unwrap_or_else(|| url.clone());
-    let core = assembly::core(opened.store(), start, api_addr).map_err(|e| Failure::local(format!("Error starting: {e}")))?;
+    let core = assembly::core(opened.store(), start, api_addr)
+        .map_err(|e| Failure::local(format!("Error starting: {e}")))?;
     let ready = match &start.options.dev {
         Some(dev) => Some(dev.set_up(&core).await?),
         None => None,
