@@ -26,6 +26,8 @@ pub(crate) struct Read {
 /// A body up to this size needs no share: so much is bounded by the number of connections.
 const FREE: usize = 64 << 10;
 const TOTAL_KIBIBYTES: usize = 512 << 10;
+/// How long a body that is too large is thrown away.
+const DISCARD: Duration = Duration::from_secs(2);
 /// Uploads, which may be much larger, at a time.
 const UPLOADS: usize = 1;
 
@@ -42,7 +44,6 @@ impl Budget {
         if body.is_end_stream() {
             return Ok(Read::default());
         }
-        check(body.size_hint().lower(), limit)?;
         within(patience, self.collect(body, limit, true)).await
     }
 
@@ -53,7 +54,6 @@ impl Budget {
         limit: u64,
         patience: Duration,
     ) -> Result<Read, Refusal> {
-        check(body.size_hint().lower(), limit)?;
         let turn = self.uploads.clone().try_acquire_owned().map_err(|_| busy())?;
         let mut read = within(patience, self.collect(body, limit, false)).await?;
         read._shares.push(turn);
@@ -61,6 +61,9 @@ impl Budget {
     }
 
     async fn collect(&self, mut body: Incoming, limit: u64, shared: bool) -> Result<Read, Refusal> {
+        if body.size_hint().lower() > limit {
+            return Err(too_large(body, limit).await);
+        }
         let mut first = Bytes::new();
         let mut rest = BytesMut::new();
         let mut shares = Vec::new();
@@ -68,7 +71,9 @@ impl Budget {
             let frame = frame.map_err(|_| Refusal::invalid("the request's body ended early"))?;
             let Ok(data) = frame.into_data() else { continue };
             let held = first.len() + rest.len();
-            check((held + data.len()) as u64, limit)?;
+            if (held + data.len()) as u64 > limit {
+                return Err(too_large(body, limit).await);
+            }
             if shared && held + data.len() > FREE {
                 shares.push(self.share(data.len())?);
             }
@@ -91,11 +96,21 @@ impl Budget {
     }
 }
 
-fn check(size: u64, limit: u64) -> Result<(), Refusal> {
-    if size > limit {
-        return Err(Refusal::Error(413, format!("the request's body is larger than {limit} bytes").into()));
-    }
-    Ok(())
+/// Many clients look for an answer only when they have sent everything, and an early end of the
+/// connection would tell them nothing. So for a while, and as much again, what they send is thrown away.
+async fn too_large(mut body: Incoming, limit: u64) -> Refusal {
+    let discard = async {
+        let mut left = limit;
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+            left = left.saturating_sub(size);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARD, discard).await;
+    Refusal::Error(413, format!("the request's body is larger than {limit} bytes").into())
 }
 
 fn busy() -> Refusal {

@@ -1,15 +1,19 @@
 //! What the headers of a request say.
 
 use crate::refusal::Refusal;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 use strongroom_crypto::Secret;
 use strongroom_wire::duration;
+
+static TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
+static NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
+static WRAP_TTL: HeaderName = HeaderName::from_static("x-vault-wrap-ttl");
 
 /// Takes the headers that carry a token out and returns the token: `X-Vault-Token` before
 /// `Authorization: Bearer`, the first of several.
 pub(crate) fn take_token(headers: &mut HeaderMap) -> Option<Secret<String>> {
-    let own = headers.remove("x-vault-token").and_then(|v| trimmed(v.as_bytes()));
+    let own = headers.remove(&TOKEN).and_then(|v| trimmed(v.as_bytes()));
     if !headers.contains_key(AUTHORIZATION) {
         return own;
     }
@@ -23,7 +27,7 @@ pub(crate) fn take_token(headers: &mut HeaderMap) -> Option<Secret<String>> {
 
 /// Refuses every namespace but root.
 pub(crate) fn check_namespace(headers: &HeaderMap) -> Result<(), Refusal> {
-    for value in headers.get_all("x-vault-namespace") {
+    for value in headers.get_all(&NAMESPACE) {
         let name = value.as_bytes().trim_ascii();
         let name = name.strip_prefix(b"/").unwrap_or(name);
         let name = name.strip_suffix(b"/").unwrap_or(name);
@@ -38,7 +42,7 @@ pub(crate) fn check_namespace(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// The seconds of `X-Vault-Wrap-TTL`.
 pub(crate) fn wrap_ttl(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
-    let Some(value) = headers.get("x-vault-wrap-ttl") else { return Ok(None) };
+    let Some(value) = headers.get(&WRAP_TTL) else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(|text| duration::parse(text).ok());
     match parsed {
         Some(ttl) => Ok(Some(ttl.as_secs())),

@@ -74,7 +74,7 @@ async fn serve(
     start.log.release();
     notify::ready();
     until_stopped(start, &core, &running, signals).await;
-    stop(cx, &core, running, signals).await;
+    stop(&core, running, signals).await;
     Ok(())
 }
 
@@ -135,8 +135,8 @@ async fn reload(start: &Start, core: &Arc<Core>, running: &Running) {
     }
 }
 
-async fn stop(cx: &mut Context<'_>, core: &Arc<Core>, running: Running, signals: &mut Signals) {
-    cx.say("==> Vault shutdown triggered");
+/// Nothing is printed here but by way of the log: a pipe that nobody reads must not keep the server.
+async fn stop(core: &Arc<Core>, running: Running, signals: &mut Signals) {
     tracing::info!("stopping");
     notify::stopping();
     tokio::select! {
