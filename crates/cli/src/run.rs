@@ -1,7 +1,7 @@
 //! From the command line to an exit code.
 
 use crate::command::{Command, Run};
-use crate::commands::{self, GROUPS};
+use crate::commands::{self, ABSENT, GROUPS};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::host::Host;
@@ -137,9 +137,15 @@ fn not_a_command(args: &[String], commands: &[&'static Command], host: &mut Host
         }
         None => {
             let word = words.first().copied().unwrap_or_else(|| args.first().map_or("", String::as_str));
+            let program = host.program.clone();
+            if let Some((name, instead)) = ABSENT.iter().find(|(name, _)| *name == word) {
+                host.write_err(&format!(
+                    "This version has no command {name:?}. {instead} See {program} -help\n"
+                ));
+                return 127;
+            }
             let firsts = commands.iter().filter_map(|c| c.name.split(' ').next());
             let meant = parse::nearest(word, firsts).map_or(String::new(), |m| format!(" Did you mean {m}?"));
-            let program = host.program.clone();
             host.write_err(&format!("There is no command {word:?}.{meant} See {program} -help\n"));
             127
         }

@@ -5,6 +5,7 @@ use crate::secret::Secret;
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
+use strongroom_wire::Map;
 
 /// An answer with any status. No `Debug`: it carries secrets.
 pub struct Response {
@@ -29,6 +30,20 @@ impl Response {
     /// The body as a secret; none when it is empty.
     pub fn secret(&self) -> Result<Option<Secret>, Error> {
         Secret::parse(&self.body).map_err(|e| self.unusable(&e))
+    }
+
+    /// The fields of the answer: what `data` holds in an envelope, or else the whole object. None
+    /// when the body is empty.
+    pub fn fields(&self) -> Result<Map, Error> {
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Map::new());
+        }
+        let mut whole: Map = serde_json::from_slice(&self.body).map_err(|e| self.unusable(&e))?;
+        let is_envelope = whole.contains_key("request_id") || whole.len() == 1;
+        match whole.get_mut("data") {
+            Some(Value::Object(data)) if is_envelope => Ok(std::mem::take(data)),
+            _ => Ok(whole),
+        }
     }
 
     /// Passes on answers below 400; the rest become [`Error::Api`].

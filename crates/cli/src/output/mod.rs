@@ -5,7 +5,7 @@ mod table;
 mod yaml;
 
 pub(crate) use go::go;
-pub(crate) use table::{centred, list_rows, map_rows, secret_rows, table, titled, wrapped};
+pub(crate) use table::{aligned, centred, list_rows, map_rows, secret_rows, table, titled, wrapped};
 
 use crate::failure::Failure;
 use serde::Serialize;

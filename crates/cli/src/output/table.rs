@@ -13,6 +13,12 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     columns([header, &underline].into_iter().chain(body))
 }
 
+/// Names and values below each other, without a header.
+pub(crate) fn aligned(rows: &[(&str, String)]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|(name, value)| pair(*name, value)).collect();
+    columns(rows.iter())
+}
+
 /// Rows of a secret, with their header: lease, token, wrapping and data.
 pub(crate) fn secret_rows(secret: &Secret) -> Vec<Vec<String>> {
     let mut rows = vec![pair("Key", "Value")];

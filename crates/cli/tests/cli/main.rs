@@ -5,6 +5,9 @@
 #[path = "../../../client/tests/client/canned.rs"]
 mod canned;
 mod kv;
+mod mounts;
+mod operator;
+mod policies;
 mod secrets;
 mod tokens;
 mod usage;
