@@ -17,6 +17,14 @@ pub(crate) fn decode(bytes: &[u8], media_type: Option<&str>, limits: &JsonLimits
     json(bytes, limits)
 }
 
+/// Checks a body as a listener does: its fields, or the message that its sender gets.
+pub fn check(bytes: &[u8], media_type: Option<&str>, limits: &JsonLimits) -> Result<Map, String> {
+    decode(bytes, media_type, limits).map_err(|refusal| match refusal {
+        Refusal::Error(_, message) => message.into_owned(),
+        other => format!("{other:?}"),
+    })
+}
+
 fn json(bytes: &[u8], limits: &JsonLimits) -> Result<Map, Refusal> {
     json_limits::check(bytes, limits).map_err(|e| Refusal::invalid(e.to_string()))?;
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();

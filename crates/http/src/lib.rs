@@ -28,6 +28,7 @@ pub mod tls;
 
 pub use api::Api;
 pub use bind::{BindError, Bound, bind};
+pub use fields::check as check_body;
 pub use forwarded::Forwarded;
 pub use response_headers::ResponseHeaders;
 pub use server::{Running, serve};

@@ -13,7 +13,7 @@ pub(crate) use load::load;
 pub(crate) use sanitized::sanitized;
 pub(crate) use storage::{Storage, migration};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use strongroom_http::Settings as Listener;
 
 /// What the configuration files say together.
@@ -39,6 +39,15 @@ pub(crate) struct Config {
     pub(crate) cache_bytes: Option<usize>,
     /// What was read but will not have the effect that its writer may expect.
     pub(crate) warnings: Vec<String>,
+}
+
+/// Checks the text of a configuration file: its warnings, or why it is refused.
+pub fn check(text: &str) -> Result<Vec<String>, String> {
+    let mut config = Config::default();
+    match load::read(Path::new("configuration"), text, &mut config) {
+        Ok(()) => Ok(config.warnings),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Why a configuration was refused.

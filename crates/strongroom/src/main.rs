@@ -1,17 +1,7 @@
-//! Strongroom: the server and its command line in one program. Here the parts are put together.
-
-mod config;
-mod log;
-mod migrate;
-mod server;
-mod stores;
+//! The program; it lives in the library beside it, where fuzzing can reach its parts.
 
 use std::process::ExitCode;
-use strongroom_cli::Command;
-
-/// The commands that need more than the API.
-const COMMANDS: &[Command] = &[server::COMMAND, migrate::COMMAND];
 
 fn main() -> ExitCode {
-    strongroom_cli::main(COMMANDS)
+    strongroom_server::main()
 }

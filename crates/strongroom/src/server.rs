@@ -63,6 +63,7 @@ fn run(cx: &mut Context<'_>) -> Outcome {
     if let Some(dev) = &options.dev {
         dev.configure(&mut config)?;
     }
+    from_variables(cx, &mut config);
     check(&config)?;
     let (level, format) = log_style(&options, &config)?;
     let levels = Arc::new(Levels::new(level));
@@ -90,6 +91,17 @@ fn start(cx: &mut Context<'_>, start: running::Start) -> Outcome {
     // Whatever still runs has been told to stop; blocking calls are not waited for.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     Ok(Exit::OK)
+}
+
+/// What the environment says about addresses goes before the files, as with Vault.
+fn from_variables(cx: &Context<'_>, config: &mut Config) {
+    for (slot, name) in
+        [(&mut config.api_addr, "VAULT_API_ADDR"), (&mut config.cluster_addr, "VAULT_CLUSTER_ADDR")]
+    {
+        if let Some(address) = cx.variable(name) {
+            *slot = Some(address);
+        }
+    }
 }
 
 /// What only the whole configuration can tell.

@@ -64,11 +64,7 @@ impl Subscriber for LineSubscriber {
 /// `core` for `strongroom_core::pipeline`.
 fn logger(target: &str) -> &str {
     let krate = target.split("::").next().unwrap_or(target);
-    match krate.strip_prefix("strongroom_") {
-        Some(part) => part,
-        None if krate == "strongroom" => "server",
-        None => krate,
-    }
+    krate.strip_prefix("strongroom_").unwrap_or(krate)
 }
 
 fn level(level: Level) -> LogLevel {
@@ -88,7 +84,7 @@ mod tests {
     #[test]
     fn loggers_are_named_after_crates() {
         assert_eq!(logger("strongroom_core::pipeline"), "core");
-        assert_eq!(logger("strongroom::server"), "server");
+        assert_eq!(logger("strongroom_server::server::running"), "server");
         assert_eq!(logger("h2::codec"), "h2");
     }
 }

@@ -1,0 +1,20 @@
+//! Strongroom: the server and its command line in one program. Here the parts are put together.
+
+mod config;
+mod log;
+mod migrate;
+mod server;
+mod stores;
+
+pub use config::check as check_config;
+
+use std::process::ExitCode;
+use strongroom_cli::Command;
+
+/// The commands that need more than the API.
+const COMMANDS: &[Command] = &[server::COMMAND, migrate::COMMAND];
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    strongroom_cli::main(COMMANDS)
+}
