@@ -71,6 +71,18 @@ impl Acl {
         Self { index: Some(Index::new(rules.filter(|(_, rule)| !rule.is_template()))) }
     }
 
+    /// The same for a caller whose identity is known: `value` gives what a template stands for, such as
+    /// that of `identity.entity.name`. Rules with templates that it does not know match nothing.
+    pub fn filled<'a>(
+        policies: impl IntoIterator<Item = &'a Policy>,
+        value: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let rules = policies.into_iter().flat_map(|p| p.rules.iter().map(|r| (p.name.as_str(), r)));
+        let filled: Vec<_> =
+            rules.filter_map(|(name, rule)| rule.fill(&value).map(|rule| (name, rule))).collect();
+        Self { index: Some(Index::new(filled.iter().map(|(name, rule)| (*name, rule.as_ref())))) }
+    }
+
     /// Whether this is the root policy.
     pub fn is_root(&self) -> bool {
         self.index.is_none()

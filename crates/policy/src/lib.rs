@@ -12,6 +12,7 @@ pub mod hcl;
 pub mod parameters;
 pub mod parse;
 mod pattern;
+mod template;
 
 pub use acl::{Acl, Ask, Decision, Explanation};
 pub use capability::{Capabilities, Capability};
