@@ -42,13 +42,19 @@ impl Failure {
         Self { exit, ..self }
     }
 
+    /// The same without the advice to ask which rule decides: a login is not a matter of rules.
+    pub(crate) fn unexplained(self) -> Self {
+        Self { refused: None, ..self }
+    }
+
     /// A client's error, after `Error `: `reading secret/app` makes `Error reading secret/app: ...`.
     pub fn api(doing: impl Display, error: Error) -> Self {
         if let Error::Preview(text) = error {
             return Self { exit: 0, message: text, shown: true, refused: None };
         }
         let refused = match &error {
-            Error::Api(e) if e.status == 403 => {
+            // A token that is no good is no matter of rules.
+            Error::Api(e) if e.status == 403 && e.errors.iter().any(|e| e.contains("permission denied")) => {
                 let method = if e.url.contains("?list=true") { "LIST" } else { e.method };
                 Some((method, e.path.clone()))
             }
@@ -126,6 +132,11 @@ fn api_advice(status: u16, errors: &[String]) -> Option<String> {
     }
     if says("missing client token") {
         return Some("No token was sent. Log in (strongroom login) or set VAULT_TOKEN.".to_owned());
+    }
+    if says("plugin not found in the catalog") {
+        return Some(
+            "This server has no such type. Those it has: strongroom read sys/plugins/catalog".to_owned(),
+        );
     }
     match status {
         503 if says("sealed") => {

@@ -84,7 +84,7 @@ async fn enable(cx: &mut Context<'_>) -> Outcome {
     let kind = cx.arg(0).trim().to_owned();
     if kind.is_empty() {
         return Err(Failure::local(
-            "Error enabling audit device: audit type missing. Valid types include 'file', 'socket' and 'syslog'.",
+            "Error enabling audit device: audit type missing. Use file, socket or stdout.",
         ));
     }
     let path = cx.text("path").map_or_else(|| kind.clone(), crate::values::clean_path);

@@ -183,7 +183,7 @@ async fn move_method(cx: &mut Context<'_>) -> Outcome {
 async fn help(cx: &mut Context<'_>) -> Outcome {
     let asked = cx.arg(0).trim().to_owned();
     if let Some(pairs) = login_pairs(&asked) {
-        say_login(cx, &asked, "", pairs);
+        say_login(cx, &asked, None, pairs);
         return Ok(Exit::OK);
     }
     let path = method_path(cx);
@@ -195,7 +195,7 @@ async fn help(cx: &mut Context<'_>) -> Outcome {
     };
     let kind = text(method, "type");
     let pairs = login_pairs(&kind).unwrap_or(&["KEY=VALUE ..."]);
-    say_login(cx, &kind, &format!(" -path={path}"), pairs);
+    say_login(cx, &kind, Some(&path), pairs);
     Ok(Exit::OK)
 }
 
@@ -211,14 +211,16 @@ fn login_pairs(kind: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-fn say_login(cx: &mut Context<'_>, kind: &str, path: &str, pairs: &[&str]) {
+fn say_login(cx: &mut Context<'_>, kind: &str, path: Option<&str>, pairs: &[&str]) {
     let program = cx.program().to_owned();
+    let mount = path.unwrap_or(kind);
+    let path = path.map_or(String::new(), |path| format!(" -path={path}"));
     cx.say(format!("Usage: {program} login -method={kind}{path} {}\n", pairs.join(" ")));
     if pairs.iter().any(|pair| pair.starts_with("password=")) || kind == "token" {
         cx.say("What is left out is asked for on the terminal, unseen.");
     }
     cx.say("Values: text, @file for a file's content, - for standard input.");
-    cx.say(format!("The settings of the method itself: {program} path-help auth/{kind}"));
+    cx.say(format!("The settings of the method itself: {program} path-help auth/{mount}"));
 }
 
 /// The path of a method, written with `auth/` or without.

@@ -74,14 +74,16 @@ async fn revoke(cx: &mut Context<'_>) -> Outcome {
     if force && !prefix {
         return Err(Failure::local("Specifying -force requires also specifying -prefix"));
     }
+    // Writes to a path with a final slash are refused; a prefix means the same without.
+    let place = target.trim_end_matches('/');
     let (path, body, doing) = match (prefix, force) {
         (true, true) => (
-            format!("sys/leases/revoke-force/{target}"),
+            format!("sys/leases/revoke-force/{place}"),
             json!({}),
             format!("force revoking leases with prefix {target}"),
         ),
         (true, false) => (
-            format!("sys/leases/revoke-prefix/{target}"),
+            format!("sys/leases/revoke-prefix/{place}"),
             json!({ "sync": sync }),
             format!("revoking leases with prefix {target}"),
         ),

@@ -75,7 +75,12 @@ async fn login(cx: &mut Context<'_>) -> Outcome {
 async fn with_token(cx: &mut Context<'_>, client: &Client) -> Result<Secret, Failure> {
     let token = given_token(cx)?;
     let request = Request::new(Method::Get, "auth/token/lookup-self").token(token.clone()).wrap_ttl("");
-    let answer = client.send(request).await.and_then(|answer| answer.secret()).doing("authenticating")?;
+    let answer = client
+        .send(request)
+        .await
+        .and_then(|answer| answer.secret())
+        .doing("authenticating")
+        .map_err(Failure::unexplained)?;
     let mut secret = answer.ok_or_else(|| Failure::server("The server's answer to the look-up is empty"))?;
     let list = |name: &str| -> Vec<String> {
         let items = secret.get(name).and_then(Value::as_array).into_iter().flatten();
@@ -148,7 +153,12 @@ async fn with_method(cx: &mut Context<'_>, client: &Client, method: &str) -> Res
     require(method, &fields)?;
     trim_line_ends(&mut fields);
     let request = Request::new(Method::Put, &path).body(Value::Object(fields)).token("");
-    let answer = client.send(request).await.and_then(|answer| answer.secret()).doing("authenticating")?;
+    let answer = client
+        .send(request)
+        .await
+        .and_then(|answer| answer.secret())
+        .doing("authenticating")
+        .map_err(Failure::unexplained)?;
     answer.ok_or_else(|| Failure::server("The server's answer to the login is empty"))
 }
 

@@ -111,7 +111,14 @@ async fn print_key(cx: &mut Context<'_>, client: &Client) -> Outcome {
 
 async fn step_down(cx: &mut Context<'_>) -> Outcome {
     let client = cx.client()?;
-    client.send(Request::new(Method::Put, "sys/step-down")).await.doing("stepping down")?;
+    match client.send(Request::new(Method::Put, "sys/step-down")).await {
+        Err(e) if e.status() == Some(404) => {
+            return Err(Failure::server(
+                "Error stepping down: the server runs alone, so no other node can take over",
+            ));
+        }
+        answer => answer.doing("stepping down")?,
+    };
     cx.say(format!("Success! Stepped down: {}", client.config().address));
     Ok(Exit::OK)
 }
@@ -136,11 +143,11 @@ async fn members(cx: &mut Context<'_>) -> Outcome {
 
 /// One of several ways to give a share of a key: an argument, standard input (`-`), or an answer on
 /// the terminal. The second value tells whether it was asked for.
-async fn share(cx: &mut Context<'_>, nonce: &str) -> Result<(String, bool), Failure> {
+async fn share(cx: &mut Context<'_>, label: &str, nonce: &str) -> Result<(String, bool), Failure> {
     match cx.arg(0).trim() {
         "" => {
             if cx.is_interactive() {
-                cx.warn(format!("Operation nonce: {nonce}"));
+                cx.warn(format!("{label}: {nonce}"));
             }
             Ok((cx.ask(KEY_QUESTION, true)?.trim().to_owned(), true))
         }
@@ -155,9 +162,13 @@ async fn share(cx: &mut Context<'_>, nonce: &str) -> Result<(String, bool), Fail
 
 /// The share, and the operation it is meant for: asked for on the terminal, the one under way; else
 /// the one named with `-nonce`, so that a script cannot feed an operation that somebody else began.
-async fn share_and_nonce(cx: &mut Context<'_>, under_way: &str) -> Result<(String, String), Failure> {
+async fn share_and_nonce(
+    cx: &mut Context<'_>,
+    label: &str,
+    under_way: &str,
+) -> Result<(String, String), Failure> {
     let given = cx.text("nonce").unwrap_or_default().to_owned();
-    let (key, asked) = share(cx, under_way).await?;
+    let (key, asked) = share(cx, label, under_way).await?;
     let nonce = if asked && given.is_empty() { under_way.to_owned() } else { given };
     if nonce.is_empty() {
         return Err(Failure::local("Missing nonce value: specify it via the -nonce flag"));

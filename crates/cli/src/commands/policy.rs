@@ -182,7 +182,10 @@ async fn explain(cx: &mut Context<'_>) -> Outcome {
         (false, true) => "policies",
         (false, false) => "token",
     };
-    let lower = verb.to_ascii_lowercase();
+    let lower = match verb.to_ascii_lowercase().as_str() {
+        "write" => Operation::Update.as_str().to_owned(),
+        lower => lower.to_owned(),
+    };
     let is_operation = Operation::ALL.iter().any(|o| o.as_str() == lower);
     let (verb_field, verb) =
         if is_operation { ("operation", lower) } else { ("method", verb.to_ascii_uppercase()) };

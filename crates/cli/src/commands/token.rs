@@ -196,7 +196,9 @@ async fn revoke(cx: &mut Context<'_>) -> Outcome {
         (_, true, ..) => return Err(Failure::local("-accessor cannot be used together with -mode")),
         (_, _, "", _) => ("auth/token/revoke".to_owned(), json!({ "token": argument })),
         (_, _, "orphan", _) => ("auth/token/revoke-orphan".to_owned(), json!({ "token": argument })),
-        (_, _, "path", _) => (format!("sys/leases/revoke-prefix/{argument}"), json!({})),
+        (_, _, "path", _) => {
+            (format!("sys/leases/revoke-prefix/{}", argument.trim_end_matches('/')), json!({}))
+        }
         (_, _, other, _) => {
             return Err(Failure::local(format!("Invalid -mode {other:?}: use orphan or path")));
         }

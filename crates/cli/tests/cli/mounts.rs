@@ -115,17 +115,17 @@ fn mounts_are_made_changed_and_taken_away() {
         ("lease revoke -sync a/b", "PUT /v1/sys/leases/revoke", "Success! Revoked lease: a/b"),
         (
             "lease revoke -prefix a/",
-            "PUT /v1/sys/leases/revoke-prefix/a/",
+            "PUT /v1/sys/leases/revoke-prefix/a",
             "All revocation operations queued successfully!",
         ),
         (
             "lease revoke -prefix -sync a/",
-            "PUT /v1/sys/leases/revoke-prefix/a/",
+            "PUT /v1/sys/leases/revoke-prefix/a",
             "Success! Revoked any leases with prefix: a/",
         ),
         (
             "lease revoke -force -prefix a/",
-            "PUT /v1/sys/leases/revoke-force/a/",
+            "PUT /v1/sys/leases/revoke-force/a",
             "Success! Force revoked any leases with prefix: a/",
         ),
     ] {
@@ -254,6 +254,7 @@ fn mistakes_are_named() {
     });
     for (line, code, text) in [
         ("auth enable kubernetes", 2, "* plugin not found in the catalog: kubernetes"),
+        ("auth enable kubernetes", 2, "This server has no such type."),
         ("auth enable kubernetes", 2, "Error enabling kubernetes auth: Error making API request."),
         ("secrets enable plugin", 1, "-plugin-name"),
         ("secrets enable", 1, "Not enough arguments (expected 1, got 0)"),

@@ -247,7 +247,7 @@ fn keys_seals_and_members() {
             200,
             r#"{"request_id":"r","data":{"term":2,"install_time":"2026-11-24T17:05:06.7Z","encryptions":70},"term":2}"#,
         ),
-        "/v1/sys/step-down" => json(400, r#"{"errors":["there is no cluster"]}"#),
+        "/v1/sys/step-down" => json(404, r#"{"errors":["no handler for route"]}"#),
         "/v1/sys/ha-status" => json(
             200,
             r#"{"request_id":"r","data":{"nodes":[{"hostname":"h","api_address":"a","cluster_address":"c",
@@ -262,7 +262,7 @@ fn keys_seals_and_members() {
     assert_eq!(stage.run("operator rotate").out, format!("Success! Rotated key\n\n{key}"));
     assert_eq!(stage.run("operator seal").out, "Success! Vault is sealed.\n");
     let ran = stage.run("operator step-down");
-    assert!(ran.code == 2 && ran.err.contains("* there is no cluster"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("the server runs alone"), "{}", ran.err);
     assert_eq!(
         stage.run("operator members").out,
         "Host Name    API Address    Cluster Address    Active Node    Version    Last Echo\n\

@@ -20,6 +20,7 @@ fn errors_name_the_way_on() {
     assert_eq!(ran.err, expected);
     assert!(stage.run("read sealed").err.contains("operator unseal"));
     assert!(stage.run("read none").err.contains("login"));
+    assert!(!stage.run("login hvs.bad").err.contains("policy explain"));
     let ran = stage.run("read -address=http://127.0.0.1:1 x");
     assert!(
         ran.code == 2 && ran.err.contains("http://127.0.0.1:1") && ran.err.contains("VAULT_ADDR"),

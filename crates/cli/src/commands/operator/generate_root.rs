@@ -95,7 +95,7 @@ async fn give(cx: &mut Context<'_>, client: &Client, state: &Map) -> Outcome {
         );
         return Err(Failure::local(output::wrapped(&text, 0)));
     }
-    let (key, nonce) = share_and_nonce(cx, &text(state, "nonce")).await?;
+    let (key, nonce) = share_and_nonce(cx, "Operation nonce", &text(state, "nonce")).await?;
     let request =
         Request::new(Method::Put, "sys/generate-root/update").body(json!({ "key": key, "nonce": nonce }));
     let state = fields(client, request).await.doing("posting unseal key")?;

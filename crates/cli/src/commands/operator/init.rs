@@ -52,8 +52,8 @@ async fn init(cx: &mut Context<'_>) -> Outcome {
     cx.print_value(&json!({
         "unseal_keys_b64": made.keys,
         "unseal_keys_hex": made.keys_hex,
-        "unseal_shares": asked.shares,
-        "unseal_threshold": asked.threshold,
+        "unseal_shares": if made.keys.is_empty() { 1 } else { asked.shares },
+        "unseal_threshold": if made.keys.is_empty() { 1 } else { asked.threshold },
         "recovery_keys_b64": made.recovery_keys,
         "recovery_keys_hex": made.recovery_keys_hex,
         "recovery_keys_shares": asked.recovery_shares,
@@ -65,7 +65,7 @@ async fn init(cx: &mut Context<'_>) -> Outcome {
 async fn status(cx: &mut Context<'_>, client: &Client) -> Outcome {
     let answer = fields(client, Request::new(Method::Get, "sys/init")).await.map_err(|e| {
         let is_preview = matches!(e, Error::Preview(_));
-        let failure = Failure::api("checking initialization status", e);
+        let failure = Failure::api("checking init status", e);
         if is_preview { failure } else { failure.exit(1) }
     })?;
     let is_initialised = answer.get("initialized").and_then(Value::as_bool).unwrap_or(false);

@@ -54,13 +54,13 @@ async fn rekey(cx: &mut Context<'_>) -> Outcome {
     let client = cx.client()?;
     if cx.is_on("backup-delete") {
         let request = Request::new(Method::Delete, backup_path(base));
-        client.send(request).await.doing("deleting stored keys")?;
-        cx.say("Success! Deleted stored keys (if they existed)");
+        client.send(request).await.doing("deleting rekey stored keys")?;
+        cx.say("Success! Delete stored keys (if they existed)");
         return Ok(Exit::OK);
     }
     if cx.is_on("backup-retrieve") {
         let found = fields(&client, Request::new(Method::Get, backup_path(base))).await;
-        return cx.print_value(&Value::Object(found.doing("retrieving stored keys")?));
+        return cx.print_value(&Value::Object(found.doing("retrieving rekey stored keys")?));
     }
     if cx.is_on("cancel") {
         let step = if cx.is_on("verify") { "verify" } else { "init" };
@@ -127,7 +127,7 @@ async fn give(cx: &mut Context<'_>, client: &Client, base: &str) -> Outcome {
         );
         return Err(Failure::local(output::wrapped(&hint, 0)));
     }
-    let (key, nonce) = share_and_nonce(cx, &text(&state, "nonce")).await?;
+    let (key, nonce) = share_and_nonce(cx, "Rekey operation nonce", &text(&state, "nonce")).await?;
     let step = if verify { "verify" } else { "update" };
     let request =
         Request::new(Method::Put, format!("{base}/{step}")).body(json!({ "key": key, "nonce": nonce }));
@@ -145,7 +145,11 @@ async fn give(cx: &mut Context<'_>, client: &Client, base: &str) -> Outcome {
         return Ok(Exit::OK);
     }
     print_keys(cx, &answer, &state);
-    Ok(Exit::OK)
+    if !is_on(&answer, "verification_required") {
+        return Ok(Exit::OK);
+    }
+    let verification = read(client, base, true).await?;
+    print_state(cx, verification, true)
 }
 
 fn print_keys(cx: &mut Context<'_>, answer: &Map, state: &Map) {
@@ -167,14 +171,13 @@ fn print_keys(cx: &mut Context<'_>, answer: &Map, state: &Map) {
         return;
     }
     let program = cx.program().to_owned();
-    let nonce = text(answer, "verification_nonce");
     let text = format!(
         "Made {shares} new keys with a key threshold of {threshold}. They are NOT valid yet and the old keys still \
          are: keep both until {threshold} of the new ones have been given back with \
          \"{program} operator rekey -verify\"."
     );
     cx.say(output::wrapped(&text, 0));
-    cx.say(format!("\nVerification nonce: {nonce}"));
+    cx.say("");
 }
 
 fn print_state(cx: &mut Context<'_>, state: Map, verify: bool) -> Outcome {

@@ -56,36 +56,40 @@ impl Page {
                 self.space = true;
                 self.word("=");
             }
-            Token::Mark(bracket @ ('{' | '[')) => {
-                self.word(&bracket.to_string());
-                self.brackets.push(*bracket);
-                self.space = false;
-                let is_empty = matches!(next, Some(Token::Mark('}' | ']')));
-                if *bracket == '{' && !is_empty {
-                    self.break_line();
-                }
-            }
-            Token::Mark(bracket @ ('}' | ']')) => {
-                if *bracket == '}' && !self.line.text.ends_with('{') {
-                    self.break_line();
-                }
-                while self.line.text.is_empty() && self.lines.last().is_some_and(|l| l.text.is_empty()) {
-                    self.lines.pop();
-                }
-                self.brackets.pop();
-                self.space = false;
-                self.word(&bracket.to_string());
-                if *bracket == '}' && next != Some(&Token::Mark(',')) {
-                    self.break_line();
-                }
-            }
+            Token::Mark(bracket @ ('{' | '[')) => self.open(*bracket, next),
+            Token::Mark(bracket @ ('}' | ']')) => self.close(*bracket, next),
             Token::Mark(mark) => {
                 self.space = false;
-                self.word(&mark.to_string());
+                self.word(mark.encode_utf8(&mut [0; 4]));
                 if self.brackets.last() == Some(&'{') && *mark == ',' {
                     self.break_line();
                 }
             }
+        }
+    }
+
+    fn open(&mut self, bracket: char, next: Option<&Token<'_>>) {
+        self.word(bracket.encode_utf8(&mut [0; 4]));
+        self.brackets.push(bracket);
+        self.space = false;
+        if bracket == '{' && next != Some(&Token::Mark('}')) {
+            self.break_line();
+        }
+    }
+
+    fn close(&mut self, bracket: char, next: Option<&Token<'_>>) {
+        if bracket == '}' && !self.line.text.ends_with('{') {
+            self.break_line();
+        }
+        while self.line.text.is_empty() && self.lines.last().is_some_and(|line| line.text.is_empty()) {
+            self.lines.pop();
+        }
+        self.brackets.pop();
+        self.space = false;
+        self.word(bracket.encode_utf8(&mut [0; 4]));
+        let goes_on = matches!(next, Some(Token::Mark(',') | Token::Comment(_)));
+        if bracket == '}' && !goes_on {
+            self.break_line();
         }
     }
 
@@ -149,6 +153,11 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Option<String> {
+        strongroom_policy::parse("p", text).ok().map(|policy| format!("{policy:?}"))
+    }
 
     #[test]
     fn policies_are_laid_out() {
@@ -173,8 +182,61 @@ mod tests {
         ] {
             assert_eq!(neat(text), neat_text);
             assert_eq!(neat(neat_text), neat_text, "once is enough");
-            let read = |text: &str| strongroom_policy::parse("p", text).map(|p| format!("{p:?}"));
-            assert_eq!(read(text).ok(), read(neat_text).ok(), "{text}");
+            assert!(read(text).is_some(), "{text}");
+            assert_eq!(read(text), read(neat_text), "{text}");
+        }
+    }
+
+    /// A policy with white space and comments where they may stand.
+    fn sloppy() -> impl Strategy<Value = String> {
+        let gap = || {
+            prop::sample::select(vec![
+                "",
+                " ",
+                "\n",
+                "\n\n\n",
+                "\t",
+                " # {[\"\n",
+                "\n// a = b\n",
+                "/* x\n} */",
+            ])
+        };
+        let list =
+            prop::collection::vec(prop::sample::select(vec!["\"read\"", "\"list\"", "\"update\""]), 1..4);
+        let rule = ("[a-z{}=#/+*\\[]{1,8}", gap(), gap(), gap(), gap(), list, any::<bool>(), any::<bool>());
+        prop::collection::vec(rule, 0..4).prop_map(|rules| {
+            let rule = |(path, a, b, c, d, list, comma, more): (
+                String,
+                &str,
+                &str,
+                &str,
+                &str,
+                Vec<&str>,
+                bool,
+                bool,
+            )| {
+                let end = if comma { "," } else { "" };
+                let list = list.join(&format!("{c},{a}"));
+                let more = if more { "\n allowed_parameters={\"x\"=[]\n\"y y\" = [1]}\n" } else { "" };
+                format!("path{a}\"{path}\"{b}{{{c}capabilities ={a} [{d}{list}{end}{b}]{c}{more}}}{d}\n")
+            };
+            rules.into_iter().map(rule).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn layout_changes_no_meaning_and_is_done_once(text in sloppy()) {
+            prop_assume!(read(&text).is_some());
+            let once = neat(&text);
+            prop_assert_eq!(read(&once), read(&text), "{}", once);
+            prop_assert_eq!(neat(&once), once.clone(), "{}", once);
+        }
+
+        #[test]
+        fn any_text_keeps_its_words(text in "[a \n\"{}=#,/*<\\[\\]]{0,40}") {
+            let letters = |text: &str| text.matches('a').count();
+            prop_assert_eq!(letters(&neat(&text)), letters(&text));
         }
     }
 }
