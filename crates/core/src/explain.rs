@@ -28,15 +28,23 @@ impl Core {
         let path = if operation == Operation::List { path.into_folder() } else { path };
         let access = self.access_of(operation, path.as_str());
         let acl = self.acl(policies).await?;
+        let written = path.as_str();
+        let folded = self.find_route(written).and_then(|routed| routed.fold(written));
         let ask = Ask {
             operation,
-            path: path.as_str(),
-            written: None,
+            path: folded.as_deref().unwrap_or(written),
+            written: folded.is_some().then_some(written),
             params,
             wrap_ttl: None,
             needs_sudo: access == Some(Access::Sudo),
         };
-        Ok(Outlook { policies: policies.to_vec(), access, explanation: acl.explain(&ask) })
+        let mut explanation = acl.explain(&ask);
+        // The pipeline asks for `x` too when it is asked for `x/`.
+        let plain = ask.path.strip_suffix('/').filter(|_| operation != Operation::List);
+        if plain.is_some() && explanation.decision.allowed {
+            explanation = acl.explain(&Ask { written: plain, ..ask });
+        }
+        Ok(Outlook { policies: policies.to_vec(), access, explanation })
     }
 
     /// Who may call an operation at a path; none where there is no such route.

@@ -40,6 +40,18 @@ impl Routed {
     fn route(&self) -> Option<&Route> {
         self.route.as_ref().and_then(|(at, _)| self.mounted.table.routes().get(*at))
     }
+
+    /// The full path with folded fields in lower case; none if that changes nothing.
+    pub(crate) fn fold(&self, path: &str) -> Option<String> {
+        let route = self.route()?;
+        let is_folded = |name: &str| route.fields.iter().any(|f| f.folded && f.name == name);
+        if !route.fields.iter().any(|f| f.folded) {
+            return None;
+        }
+        let local = path.get(self.mounted.full_path.len()..).unwrap_or("");
+        let local = route.pattern.fold(local, is_folded)?;
+        Some(format!("{}{local}", self.mounted.full_path))
+    }
 }
 
 /// How a listener reads the body of a request.
@@ -121,7 +133,7 @@ impl Core {
         answer
     }
 
-    fn find_route(&self, path: &str) -> Option<Routed> {
+    pub(crate) fn find_route(&self, path: &str) -> Option<Routed> {
         let mounts = self.mounts();
         let mounted = mounts.resolve(path)?.clone();
         let local = path.get(mounted.full_path.len()..).unwrap_or("");
@@ -529,15 +541,8 @@ impl Case {
         }
     }
 
-    /// The full path with folded fields in lower case; none if that changes nothing.
     fn folded_path(&self) -> Option<String> {
-        let (routed, route) = (self.routed.as_ref()?, self.route()?);
-        if !route.fields.iter().any(|f| f.folded) {
-            return None;
-        }
-        let is_folded = |name: &str| route.fields.iter().any(|f| f.folded && f.name == name);
-        let local = route.pattern.fold(self.local(), is_folded)?;
-        Some(format!("{}{local}", routed.mounted.full_path))
+        self.routed.as_ref()?.fold(self.request.path.as_str())
     }
 
     fn lockout_name(&self) -> Option<(&Arc<Mounted>, String)> {

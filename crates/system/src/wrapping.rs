@@ -33,7 +33,7 @@ const FIELDS: &[Field] =
 fn wrap(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let request = call.req.request;
-        if !request.wrap_ttl.is_some_and(|seconds| seconds > 0) {
+        if request.wrap_ttl.unwrap_or(0) == 0 {
             return Err(Fault::invalid(
                 "endpoint requires response wrapping to be used: send how long in X-Vault-Wrap-TTL",
             ));

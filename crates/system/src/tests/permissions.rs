@@ -57,6 +57,17 @@ async fn explains_which_rule_decides() -> Result<(), Fault> {
     assert_eq!((told.at("/data/allowed"), told.at("/data/rule")), (json!(false), json!("a/no")));
     let told = ask(json!({"policies": "p", "operation": "read", "path": "sys/auth/x"})).await;
     assert_eq!((told.at("/data/allowed"), told.at("/data/access")), (json!(false), json!("sudo")));
+    // As the pipeline does, it looks at the name with folded letters and without a final slash.
+    h.policy(
+        "q",
+        "path \"sys/policies/acl/x\" { capabilities = [\"deny\"] }\npath \"*\" { capabilities = [\"read\"] }",
+    )
+    .await?;
+    for path in ["sys/policies/acl/X", "sys/policies/acl/x/", "sys/policies/acl/X/"] {
+        let told = ask(json!({"policies": "q", "operation": "read", "path": path})).await;
+        assert_eq!(told.at("/data/allowed"), json!(false), "{path}");
+        assert_eq!(told.at("/data/rule"), json!("sys/policies/acl/x"), "{path}");
+    }
     for bad in [
         json!({"token": "nope", "method": "GET", "path": "a"}),
         json!({"token": token, "policies": "p", "method": "GET", "path": "a"}),
