@@ -74,17 +74,29 @@ pub(crate) fn policy(request: &Request) -> String {
 
 /// Paths for which the server asks for `sudo` beside the capability.
 fn needs_sudo(request: &Request) -> bool {
-    const EXACT: &[&str] =
-        &["auth/token/accessors", "sys/audit", "sys/rotate", "sys/seal", "sys/step-down", "sys/raw"];
+    const EXACT: &[&str] = &[
+        "auth/token/accessors",
+        "sys/audit",
+        "sys/internal/explain",
+        "sys/leases",
+        "sys/raw",
+        "sys/remount",
+        "sys/rotate",
+        "sys/rotate/keyring",
+        "sys/seal",
+        "sys/step-down",
+    ];
     const BELOW: &[&str] = &[
         "auth/token/revoke-orphan",
         "sys/audit/",
         "sys/auth/",
         "sys/config/auditing/",
         "sys/config/cors",
+        "sys/config/ui/",
         "sys/leases/lookup/",
         "sys/leases/revoke-force/",
         "sys/leases/revoke-prefix/",
+        "sys/plugins/catalog/",
         "sys/raw/",
         "sys/revoke-force/",
         "sys/revoke-prefix/",

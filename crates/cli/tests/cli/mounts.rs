@@ -193,6 +193,8 @@ fn moves_are_followed_to_their_end() {
         )
     );
     assert_eq!(stage.bodies(), [json!({"from": "a/", "to": "b/c/"})]);
+    let ran = stage.run("secrets move -output-policy a b");
+    assert_eq!(ran.out, "path \"sys/remount\" {\n  capabilities = [\"create\", \"update\", \"sudo\"]\n}\n");
     let ran = stage.run("auth move auth/broken auth/b");
     assert_eq!(ran.code, 2);
     assert!(

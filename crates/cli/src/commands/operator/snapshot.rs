@@ -62,6 +62,9 @@ async fn restore(cx: &mut Context<'_>) -> Outcome {
     let bytes = fs::read(&file).map_err(|e| Failure::local(format!("Error opening {file}: {e}")))?;
     let request = Request::new(Method::Post, path).bytes(bytes).timeout(LONG);
     client.send(request).await.doing("installing the snapshot")?;
+    if cx.is_on("force") {
+        cx.warn("If the snapshot is from before a rekeying or of another server, its own keys unseal the server now.");
+    }
     Ok(Exit::OK)
 }
 
