@@ -3,6 +3,7 @@
 use crate::random::push_base62;
 use crate::{digest::Digest, hex};
 use aws_lc_rs::hmac as lc;
+use zeroize::Zeroizing;
 
 /// A key for HMAC-SHA256 made ready for use: the two key blocks are hashed once, so that signing and
 /// cloning are cheap.
@@ -37,16 +38,33 @@ impl HmacKey {
     }
 }
 
-/// The HMAC of some data under another digest; none for SHA-3, which aws-lc has no HMAC for.
-pub fn sign_with(digest: Digest, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+/// The HMAC of some data under any digest.
+pub fn sign_with(digest: Digest, key: &[u8], data: &[u8]) -> Vec<u8> {
     let algorithm = match digest {
+        Digest::Sha1 => lc::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
         Digest::Sha224 => lc::HMAC_SHA224,
         Digest::Sha256 => lc::HMAC_SHA256,
         Digest::Sha384 => lc::HMAC_SHA384,
         Digest::Sha512 => lc::HMAC_SHA512,
-        Digest::Sha3_256 | Digest::Sha3_384 | Digest::Sha3_512 => return None,
+        Digest::Sha3_224 | Digest::Sha3_256 | Digest::Sha3_384 | Digest::Sha3_512 => {
+            return sign_by_definition(digest, key, data);
+        }
     };
-    Some(lc::sign(&lc::Key::new(algorithm, key), data).as_ref().to_vec())
+    lc::sign(&lc::Key::new(algorithm, key), data).as_ref().to_vec()
+}
+
+/// HMAC as RFC 2104 defines it, for the digests that aws-lc has no HMAC for.
+fn sign_by_definition(digest: Digest, key: &[u8], data: &[u8]) -> Vec<u8> {
+    let block = digest.block_len();
+    let mut padded = Zeroizing::new(if key.len() > block { digest.of(key) } else { key.to_vec() });
+    padded.resize(block, 0);
+    let step = |pad: u8, message: &[u8]| {
+        let mut input = Zeroizing::new(Vec::with_capacity(block + message.len()));
+        input.extend(padded.iter().map(|byte| byte ^ pad));
+        input.extend_from_slice(message);
+        digest.of(&input)
+    };
+    step(0x5c, &step(0x36, data))
 }
 
 /// `len` characters of base62 that only the holder of the key can derive from the data.
@@ -74,14 +92,24 @@ mod tests {
         let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(key.sign_hex(data), expected);
         assert_eq!(key.clone().sign_parts(&[&data[..5], &data[5..]]), key.sign(data));
-        assert_eq!(sign_with(Digest::Sha256, b"Jefe", data), Some(key.sign(data).to_vec()));
+        assert_eq!(sign_with(Digest::Sha256, b"Jefe", data), key.sign(data).to_vec());
         let long = sign_with(
             Digest::Sha224,
             &[0xaa; 131],
             b"Test Using Larger Than Block-Size Key - Hash Key First",
         );
-        assert_eq!(hex::encode(&long.unwrap()), "95e9a0db962095adaebe9b2d6f0dbce2d499f112f2d2b7273fa6870e");
-        assert_eq!(sign_with(Digest::Sha3_256, b"k", b"d"), None);
+        assert_eq!(hex::encode(&long), "95e9a0db962095adaebe9b2d6f0dbce2d499f112f2d2b7273fa6870e");
+    }
+
+    #[test]
+    fn hmac_by_definition_agrees_with_the_library_and_with_nist() {
+        for key in [&b"Jefe"[..], &[0xaa; 64], &[0xaa; 65], &[0xaa; 131]] {
+            for digest in [Digest::Sha1, Digest::Sha256, Digest::Sha512] {
+                assert_eq!(sign_by_definition(digest, key, b"data"), sign_with(digest, key, b"data"));
+            }
+        }
+        let sha3 = sign_with(Digest::Sha3_256, b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(hex::encode(&sha3), "c7d4072e788877ae3596bbb0da73b887c9171f93095b294ae857fbe2645e1ba5");
     }
 
     #[test]
