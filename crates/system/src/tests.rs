@@ -1,10 +1,15 @@
 //! What can only be seen with the whole pipeline around the handlers.
 
+mod audit;
+mod keys;
+mod leases;
 mod mounts;
 mod names;
 mod permissions;
 mod routes;
 mod settings;
+mod snapshots;
+mod wrapping;
 
 use crate::System;
 use serde_json::Value;

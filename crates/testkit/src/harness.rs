@@ -55,15 +55,23 @@ impl Harness {
     /// An initialised and unsealed core. The plugs `system`, `cubbyhole` and `token` are stubs without
     /// routes where the test brings none.
     pub async fn start(plugs: Plugs) -> Self {
+        let empty = Self::empty(plugs);
+        let one = SealConfig::new(1, 1).expect("one share");
+        empty.core.barrier.init(one).await.expect("an initialised barrier");
+        let root = empty.core.bootstrap().await.expect("the first records").token.expose().clone();
+        Self { root, ..empty }
+    }
+
+    /// A core on an empty store, not initialised. Its root token is empty.
+    pub fn empty(plugs: Plugs) -> Self {
         let now = "2026-01-02T03:04:05.678901234Z".parse().expect("a valid time");
         let clock = Arc::new(VirtualClock::new(now));
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(1));
         let times = clock.clone();
         let barrier =
             Barrier::new(Arc::new(MemoryStore::new()), random.clone(), Options::new(move || times.now()));
-        let barrier = Arc::new(barrier);
         let parts = Parts {
-            barrier: barrier.clone(),
+            barrier: Arc::new(barrier),
             audit: Arc::new(Broker::new(random.clone(), clock.clone())),
             clock: clock.clone(),
             random,
@@ -71,9 +79,7 @@ impl Harness {
             settings: Settings::default(),
         };
         let core = Core::new(parts).expect("a core");
-        barrier.init(SealConfig::new(1, 1).expect("one share")).await.expect("an initialised barrier");
-        let root = core.bootstrap().await.expect("the first records").token.expose().clone();
-        Self { core, clock, root }
+        Self { core, clock, root: String::new() }
     }
 
     /// Mounts an engine or auth method at a path that ends in `/` (without `auth/`), after the plug's
