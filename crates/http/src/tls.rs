@@ -1,5 +1,6 @@
 //! Certificates and the rules of TLS, read again on demand.
 
+mod certificate;
 mod files;
 mod suites;
 mod unverified;

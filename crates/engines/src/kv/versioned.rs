@@ -20,6 +20,8 @@ static NO_FIELDS: [Field; 1] = [PATH_FIELD];
 pub(super) fn table() -> RouteTable {
     let [delete, undelete, destroy] = versions::routes();
     let elsewhere = Route::new("{path:rest}", "Paths of version 1, answered with a hint.", &NO_FIELDS)
+        // The hint says it all; what was sent needs no warning of its own.
+        .free_form()
         .on(Operation::Read, |call| Box::pin(astray(call)))
         .on(Operation::Update, |call| Box::pin(astray(call)))
         .on(Operation::Delete, |call| Box::pin(astray(call)))
