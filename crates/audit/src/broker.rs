@@ -7,7 +7,7 @@ use crate::config::{self, ConfigError, DeviceConfig, Settings};
 use crate::device::{Device, Surroundings};
 use crate::sink;
 use crate::status::DeviceStatus;
-use crate::ticket::{Pending, Ticket};
+use crate::ticket::{Pending, Settled, Ticket};
 use crate::{Entry, Phase, RequestView};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -104,16 +104,18 @@ impl Broker {
             }
             let ticket = Ticket::new(devices.len());
             let mut taken = false;
+            let mut pending = Pending::on(Arc::clone(&ticket));
             for device in devices.iter() {
-                if device.submit(entry, &ticket) {
+                if device.submit(entry, &ticket, &mut pending.asleep) {
                     taken = true;
                 } else {
-                    ticket.failed();
+                    // Nobody waits yet, so nobody is to be woken.
+                    ticket.failed(&mut Settled::default());
                 }
             }
             // All were disabled since the list was read: the list has changed, and what it says now counts.
             if taken || devices.iter().any(|device| self.holds(device)) {
-                return Pending::on(ticket);
+                return pending;
             }
         }
     }
@@ -251,7 +253,8 @@ impl Broker {
         let id = random::uuid(self.random.as_ref());
         let entry = test_entry(&id, self.clock.now());
         let ticket = Ticket::new(1);
-        if !device.submit(&entry, &ticket) || Pending::on(ticket).written().await.is_err() {
+        let mut pending = Pending::on(Arc::clone(&ticket));
+        if !device.submit(&entry, &ticket, &mut pending.asleep) || pending.written().await.is_err() {
             device.close().await;
             let why = device.status().health.error.unwrap_or_else(|| "it has ended".to_owned());
             return Err(EnableError::Test(why));

@@ -3,7 +3,7 @@
 use crate::client_id::ClientIds;
 use crate::config::{DeviceConfig, Settings};
 use crate::hasher::Hasher;
-use crate::queue::{Batch, Queue, Rules, Work};
+use crate::queue::{Batch, Pushed, Queue, Rules, Work};
 use crate::render::Format;
 use crate::sink::Sink;
 use crate::status::DeviceStatus;
@@ -67,17 +67,26 @@ impl Device {
         Ok(device)
     }
 
-    /// Renders and queues an entry. False when the device has ended meanwhile.
-    pub(crate) fn submit(&self, entry: &Entry<'_>, ticket: &Arc<Ticket>) -> bool {
+    /// Renders and queues an entry; a writer that sleeps joins those to be woken. False when the device
+    /// has ended meanwhile.
+    pub(crate) fn submit(
+        &self,
+        entry: &Entry<'_>,
+        ticket: &Arc<Ticket>,
+        asleep: &mut Vec<Arc<Queue>>,
+    ) -> bool {
         LINE.with_borrow_mut(|line| {
             line.clear();
             self.format.render(entry, line);
-            let taken = self.queue.push(line, ticket);
+            let pushed = self.queue.push(line, ticket);
+            if pushed == Pushed::Asleep {
+                asleep.push(Arc::clone(&self.queue));
+            }
             if self.format.log_raw {
                 line.zeroize();
             }
             line.shrink_to(KEEP);
-            taken
+            pushed != Pushed::Ended
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::sink::{Lines, Progress};
 use crate::status::Health;
-use crate::ticket::Ticket;
+use crate::ticket::{Settled, Ticket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use strongroom_wire::Clock;
@@ -31,6 +31,17 @@ pub(crate) struct Rules {
     pub(crate) bytes: usize,
     /// Whether lines hold secrets and are wiped once written.
     pub(crate) wipe: bool,
+}
+
+/// What became of a line that was brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// The device has ended: the entry must go elsewhere.
+    Ended,
+    /// It waits, or was given up; the writer knows.
+    Queued,
+    /// It waits, and the writer sleeps: whoever brought it has to call `wake`.
+    Asleep,
 }
 
 /// Lines and who waits for them.
@@ -91,19 +102,19 @@ impl Queue {
         Self { state: Mutex::new(state), work: Condvar::new(), watch: Condvar::new(), rules, clock, name }
     }
 
-    /// Queues a line. False when the device has ended, so that the entry must go elsewhere.
-    pub(crate) fn push(&self, line: &[u8], ticket: &Arc<Ticket>) -> bool {
+    /// Queues a line.
+    pub(crate) fn push(&self, line: &[u8], ticket: &Arc<Ticket>) -> Pushed {
         let mut state = self.lock();
         if state.ended {
-            return false;
+            return Pushed::Ended;
         }
         let held = state.waiting.bytes.len();
         if held > 0 && held + line.len() > self.rules.bytes {
             state.health.dropped += 1;
             self.failed(&mut state, "its queue is full");
             drop(state);
-            ticket.failed();
-            return true;
+            give_up(std::iter::once(ticket));
+            return Pushed::Queued;
         }
         state.waiting.bytes.extend_from_slice(line);
         let end = state.waiting.bytes.len();
@@ -111,15 +122,17 @@ impl Queue {
         // A hung device still gets the line, for a trail without gaps, but nobody waits for it.
         let hung = state.hung;
         state.waiting.tickets.push((!hung).then(|| Arc::clone(ticket)));
-        let wake = std::mem::take(&mut state.writer_parked);
+        let asleep = std::mem::take(&mut state.writer_parked);
         drop(state);
-        if wake {
-            self.work.notify_one();
-        }
         if hung {
-            ticket.failed();
+            give_up(std::iter::once(ticket));
         }
-        true
+        if asleep { Pushed::Asleep } else { Pushed::Queued }
+    }
+
+    /// Wakes the writer for what was pushed.
+    pub(crate) fn wake(&self) {
+        self.work.notify_one();
     }
 
     /// Waits for work; the batch must be empty and comes back filled when there is to write.
@@ -164,13 +177,15 @@ impl Queue {
             None => self.works(&mut state),
         }
         drop(state);
+        let mut settled = Settled::default();
         for (at, ticket) in batch.tickets.drain(..).enumerate() {
             match ticket {
-                Some(ticket) if at < progress.lines => ticket.written(),
-                Some(ticket) => ticket.failed(),
+                Some(ticket) if at < progress.lines => ticket.written(&mut settled),
+                Some(ticket) => ticket.failed(&mut settled),
                 None => {}
             }
         }
+        settled.wake();
         batch.clear(self.rules.wipe);
     }
 
@@ -259,7 +274,7 @@ impl Queue {
         let mut lost: Vec<_> = state.in_flight.iter_mut().filter_map(Option::take).collect();
         lost.extend(state.waiting.tickets.iter_mut().filter_map(Option::take));
         drop(state);
-        lost.iter().for_each(|ticket| ticket.failed());
+        give_up(lost.iter());
         self.lock()
     }
 
@@ -296,6 +311,12 @@ impl Batch {
         self.ends.shrink_to(KEEP / 64);
         self.tickets.shrink_to(KEEP / 64);
     }
+}
+
+fn give_up<'t>(tickets: impl Iterator<Item = &'t Arc<Ticket>>) {
+    let mut settled = Settled::default();
+    tickets.for_each(|ticket| ticket.failed(&mut settled));
+    settled.wake();
 }
 
 /// Whoever asked may have given up waiting, which is fine.

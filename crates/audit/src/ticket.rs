@@ -1,9 +1,16 @@
-//! What a request waits on: one small shared counter per entry, however many devices there are.
+//! What a request waits on: one small shared state per entry, however many devices there are.
+//!
+//! Handing entries to a writer thread one by one, and waking their requests one by one, makes the
+//! processor change threads twice per entry when they share a core. So a request that finds the writer
+//! asleep lets the other requests that are ready queue theirs before it wakes the writer; and of a batch
+//! that is written only one request is woken from the writer's thread, which then wakes the others.
 
 use crate::AuditFailed;
-use std::sync::Arc;
+use crate::queue::Queue;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::Notify;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 const WRITTEN: usize = 1 << (usize::BITS - 1);
 
@@ -11,27 +18,70 @@ const WRITTEN: usize = 1 << (usize::BITS - 1);
 pub(crate) struct Ticket {
     /// Devices that may still write it; the top bit once one did.
     state: AtomicUsize,
-    settled: Notify,
+    waiter: Mutex<Waiter>,
 }
+
+/// The request that waits for an entry.
+#[derive(Default)]
+struct Waiter {
+    waker: Option<Waker>,
+    /// Requests that it wakes when it is woken.
+    others: Vec<Waker>,
+    /// It waits no more, and will not wake anybody.
+    gone: bool,
+}
+
+/// Tickets whose fate was decided together, with those who wait for them.
+#[derive(Default)]
+pub(crate) struct Settled(Vec<(Arc<Ticket>, Waker)>);
 
 impl Ticket {
     /// A ticket for an entry that goes to so many devices.
     pub(crate) fn new(devices: usize) -> Arc<Self> {
-        Arc::new(Self { state: AtomicUsize::new(devices), settled: Notify::new() })
+        Arc::new(Self { state: AtomicUsize::new(devices), waiter: Mutex::default() })
     }
 
     /// A device has written the entry.
-    pub(crate) fn written(&self) {
+    pub(crate) fn written(self: &Arc<Self>, settled: &mut Settled) {
         if self.state.fetch_or(WRITTEN, Ordering::AcqRel) & WRITTEN == 0 {
-            self.settled.notify_one();
+            self.settle(settled);
         }
     }
 
     /// A device has given the entry up.
-    pub(crate) fn failed(&self) {
+    pub(crate) fn failed(self: &Arc<Self>, settled: &mut Settled) {
         if self.state.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.settled.notify_one();
+            self.settle(settled);
         }
+    }
+
+    fn settle(self: &Arc<Self>, settled: &mut Settled) {
+        if let Some(waker) = self.waiter().waker.take() {
+            settled.0.push((Arc::clone(self), waker));
+        }
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<Result<(), AuditFailed>> {
+        let mut waiter = self.waiter();
+        let others = std::mem::take(&mut waiter.others);
+        let outcome = self.outcome();
+        if outcome.is_none() {
+            waiter.waker = Some(cx.waker().clone());
+        }
+        drop(waiter);
+        others.into_iter().for_each(Waker::wake);
+        // Whoever settles looks for a waiter after that: it is found there, or the outcome here.
+        outcome.or_else(|| self.outcome()).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Nobody waits any more.
+    fn leave(&self) {
+        let mut waiter = self.waiter();
+        waiter.gone = true;
+        waiter.waker = None;
+        let others = std::mem::take(&mut waiter.others);
+        drop(waiter);
+        others.into_iter().for_each(Waker::wake);
     }
 
     fn outcome(&self) -> Option<Result<(), AuditFailed>> {
@@ -41,60 +91,71 @@ impl Ticket {
             _ => None,
         }
     }
+
+    fn waiter(&self) -> MutexGuard<'_, Waiter> {
+        self.waiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Settled {
+    /// Wakes one of those who wait, and through it the others.
+    pub(crate) fn wake(mut self) {
+        let Some((ticket, waker)) = self.0.pop() else { return };
+        let others: Vec<Waker> = self.0.into_iter().map(|(_, waker)| waker).collect();
+        let mut waiter = ticket.waiter();
+        if waiter.gone {
+            drop(waiter);
+            others.into_iter().for_each(Waker::wake);
+        } else {
+            waiter.others.extend(others);
+            drop(waiter);
+        }
+        waker.wake();
+    }
 }
 
 /// An entry on its way; resolves when at least one device has written it, or all have failed.
 #[must_use = "a request may go on only when its entry was written"]
 pub struct Pending {
     ticket: Option<Arc<Ticket>>,
+    /// Writers that sleep and have to be woken for it.
+    pub(crate) asleep: Vec<Arc<Queue>>,
 }
 
 impl Pending {
     /// Nothing to wait for: no device is enabled.
     pub(crate) const fn idle() -> Self {
-        Self { ticket: None }
+        Self { ticket: None, asleep: Vec::new() }
     }
 
     /// Waits for the ticket.
     pub(crate) const fn on(ticket: Arc<Ticket>) -> Self {
-        Self { ticket: Some(ticket) }
+        Self { ticket: Some(ticket), asleep: Vec::new() }
     }
 
     /// Waits until written.
-    pub async fn written(self) -> Result<(), AuditFailed> {
-        let Some(ticket) = self.ticket else { return Ok(()) };
-        loop {
-            if let Some(outcome) = ticket.outcome() {
-                return outcome;
-            }
-            ticket.settled.notified().await;
+    pub async fn written(mut self) -> Result<(), AuditFailed> {
+        let Some(ticket) = self.ticket.clone() else { return Ok(()) };
+        if !self.asleep.is_empty() {
+            tokio::task::yield_now().await;
+            self.wake_writers();
+        }
+        poll_fn(|cx| ticket.poll(cx)).await
+    }
+
+    fn wake_writers(&mut self) {
+        self.asleep.drain(..).for_each(|queue| queue.wake());
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.wake_writers();
+        if let Some(ticket) = &self.ticket {
+            ticket.leave();
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn first_success_or_last_failure_decides() {
-        let ticket = Ticket::new(2);
-        ticket.failed();
-        assert_eq!(ticket.outcome(), None);
-        ticket.written();
-        assert_eq!(Pending::on(ticket).written().await, Ok(()));
-
-        let ticket = Ticket::new(2);
-        ticket.written();
-        ticket.failed();
-        assert_eq!(Pending::on(ticket).written().await, Ok(()));
-
-        let ticket = Ticket::new(2);
-        let waiting = tokio::spawn(Pending::on(Arc::clone(&ticket)).written());
-        tokio::task::yield_now().await;
-        ticket.failed();
-        ticket.failed();
-        assert_eq!(waiting.await.unwrap(), Err(AuditFailed));
-        assert_eq!(Pending::idle().written().await, Ok(()));
-    }
-}
+mod tests;
