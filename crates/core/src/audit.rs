@@ -1,7 +1,7 @@
 //! What the audit trail is told of a request and its answer.
 
 use crate::pipeline::Case;
-use crate::response::Sent;
+use crate::response::{Answered, Sent};
 use crate::token::TokenEntry;
 use crate::{Core, Fault, Record};
 use strongroom_audit::{AuthView, DeviceConfig, Entry, Pending, Phase, RequestView, ResponseView};
@@ -36,8 +36,10 @@ impl Core {
             Ok(_) => String::new(),
             Err(fault) => fault.audit_text(),
         };
+        let policies = outcome.ok().and_then(|s| s.auth.as_ref()).map(Answered::policies).unwrap_or_default();
         let issued = outcome.ok().and_then(|s| s.auth.as_ref()).map(|a| time::rfc3339(a.entry.issued));
-        let response = outcome.ok().map(|sent| response_view(case, sent, issued.as_deref().unwrap_or("")));
+        let response =
+            outcome.ok().map(|sent| response_view(case, sent, issued.as_deref().unwrap_or(""), &policies));
         self.with_views(case, |auth, request| {
             let now = self.clock.now();
             self.audit.submit(&Entry {
@@ -58,6 +60,10 @@ impl Core {
     ) -> Option<Pending> {
         let auth = case.token.as_ref().map(|token| {
             let mut view = auth_view(token.id.expose(), &token.entry, &case.token_issued);
+            if let Some(rights) = &case.rights {
+                view.policies = rights.policies(&token.entry);
+                view.identity_policies = rights.identity_policies();
+            }
             view.policy_results = Some((case.allowed, Vec::new()));
             view
         });
@@ -102,10 +108,19 @@ fn request_view(case: &Case) -> RequestView<'_> {
     }
 }
 
-fn response_view<'a>(case: &'a Case, sent: &'a Sent, issued: &'a str) -> ResponseView<'a> {
+fn response_view<'a>(
+    case: &'a Case,
+    sent: &'a Sent,
+    issued: &'a str,
+    policies: &'a [String],
+) -> ResponseView<'a> {
     let mounted = case.routed.as_ref().map(|r| &r.mounted);
     ResponseView {
-        auth: sent.auth.as_ref().map(|a| auth_view(a.token.expose(), &a.entry, issued)),
+        auth: sent.auth.as_ref().map(|a| AuthView {
+            policies,
+            identity_policies: &a.identity_policies,
+            ..auth_view(a.token.expose(), &a.entry, issued)
+        }),
         data: sent.audited_data(),
         is_list: case.operation == strongroom_wire::Operation::List,
         clear_keys: mounted.map_or(&[], |m| &m.entry.config.audit_non_hmac_response_keys),
@@ -127,7 +142,7 @@ fn auth_view<'a>(token: &'a str, entry: &'a TokenEntry, issued: &'a str) -> Auth
         policy_results: None,
         metadata: entry.meta.as_ref(),
         remaining_uses: u64::try_from(entry.num_uses).unwrap_or(0),
-        entity_id: "",
+        entity_id: &entry.entity,
         token_type: entry.kind.as_str(),
         token_ttl: entry.granted_ttl,
         token_issue_time: issued,

@@ -105,7 +105,13 @@ impl Core {
             "per-token private secret storage",
         );
         let token = plain_mount(&id(), "", Class::Auth, "token/", "token", "token based credentials");
-        vec![system_mount(SYSTEM_MOUNT, ""), Mount { local: true, ..cubbyhole }, token]
+        let identity = plain_mount(&id(), "", Class::Secret, "identity/", "identity", "identity store");
+        let config = MountConfig {
+            passthrough_request_headers: vec!["Authorization".to_owned()],
+            ..MountConfig::default()
+        };
+        let identity = Mount { config, ..identity };
+        vec![system_mount(SYSTEM_MOUNT, ""), Mount { local: true, ..cubbyhole }, identity, token]
     }
 
     /// `kv_1a2b3c4d`
@@ -164,6 +170,7 @@ impl Core {
         self.barrier.seal().await;
         self.set_tokens(None);
         self.forget_policies();
+        self.standings.clear();
         self.quotas.clear();
         self.headers.forget();
         self.cors.store(Arc::default());
@@ -179,6 +186,7 @@ impl Core {
             .ok_or_else(|| Fault::Internal("the store has no token keys: it was never set up".to_owned()))?;
         self.set_tokens(Some(Arc::new(keys.ready())));
         self.forget_policies();
+        self.standings.clear();
         self.load_tombstones().await?;
         self.load_mounts().await?;
         self.load_quotas().await?;

@@ -18,9 +18,13 @@ impl Core {
             seen.headers |= is(keys::CONFIG);
             seen.jobs |= is(keys::JOB);
             seen.expiry |= is(keys::EXPIRY);
+            seen.groups |= is(keys::GROUP) || is(keys::GROUPS_OF);
         }
         if seen.policies {
             self.forget_policies();
+        }
+        if seen.groups {
+            self.standings.groups_changed();
         }
         if seen.jobs {
             self.load_tombstones().await?;
@@ -71,4 +75,5 @@ struct Seen {
     headers: bool,
     jobs: bool,
     expiry: bool,
+    groups: bool,
 }

@@ -1,14 +1,12 @@
 //! Why a token may or may not do something: the deciding rule, for those allowed to ask.
 
 use crate::route::Access;
-use crate::{Core, Fault, Map, Operation, Path};
-use strongroom_policy::{Ask, Explanation};
+use crate::{Core, Map, Operation, Path};
+use strongroom_policy::{Acl, Ask, Explanation};
 
 /// What would happen.
 #[derive(Debug, Clone)]
 pub struct Outlook {
-    /// The policies of the token.
-    pub policies: Vec<String>,
     /// Whether the route needs no token, `sudo`, or neither.
     pub access: Option<Access>,
     /// What policy says.
@@ -16,18 +14,11 @@ pub struct Outlook {
 }
 
 impl Core {
-    /// Explains what policy says of a request by a token with these policies. A write is asked as an
+    /// Explains what policy says of a request by a token with these merged policies. A write is asked as an
     /// update; the body is not looked at unless it is given.
-    pub async fn explain(
-        &self,
-        policies: &[String],
-        operation: Operation,
-        path: Path,
-        params: &Map,
-    ) -> Result<Outlook, Fault> {
+    pub fn explain(&self, acl: &Acl, operation: Operation, path: Path, params: &Map) -> Outlook {
         let path = if operation == Operation::List { path.into_folder() } else { path };
         let access = self.access_of(operation, path.as_str());
-        let acl = self.acl(policies).await?;
         let written = path.as_str();
         let folded = self.find_route(written).and_then(|routed| routed.fold(written));
         let ask = Ask {
@@ -44,7 +35,7 @@ impl Core {
         if plain.is_some() && explanation.decision.allowed {
             explanation = acl.explain(&Ask { written: plain, ..ask });
         }
-        Ok(Outlook { policies: policies.to_vec(), access, explanation })
+        Outlook { access, explanation }
     }
 
     /// Who may call an operation at a path; none where there is no such route.

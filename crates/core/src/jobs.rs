@@ -1,6 +1,7 @@
 //! Unbounded work: a commit leaves a job behind that is effective at once as a tombstone, and is
 //! carried out in bounded commits that survive a crash half-way.
 
+use crate::identity::{aliases, groups};
 use crate::lease::LeaseRecord;
 use crate::mount::Class;
 use crate::token::TokenEntry;
@@ -31,6 +32,11 @@ pub enum Job {
         /// Forget leases even where the engine cannot undo them.
         force: bool,
     },
+    /// A group is gone: its members forget it.
+    GroupMembers {
+        /// Id of the group.
+        group: String,
+    },
     /// A mount was disabled: revoke its leases, remove its entries and its record.
     RemoveMount {
         /// Its record.
@@ -53,7 +59,7 @@ impl Job {
 
     fn prefix(&self) -> Option<(String, Timestamp)> {
         match self {
-            Self::Belongings { .. } => None,
+            Self::Belongings { .. } | Self::GroupMembers { .. } => None,
             Self::RevokePrefix { prefix, before, .. } => Some((prefix.clone(), *before)),
             Self::RemoveMount { mount, before } => Some((mount.full_path(), *before)),
         }
@@ -135,6 +141,7 @@ impl Core {
             Job::RevokePrefix { prefix, before, force } => {
                 self.revoke_below(&mut txn, prefix, *before, *force).await?
             }
+            Job::GroupMembers { group } => groups::clear_members(&mut txn, group, SLICE).await?,
             Job::RemoveMount { mount, before } => self.remove_mount(&mut txn, mount, *before).await?,
         };
         if done {
@@ -209,6 +216,9 @@ impl Core {
             txn.delete(key);
         }
         if entries.len() == SLICE {
+            return Ok(false);
+        }
+        if !aliases::remove_of_mount(txn, &mount.id, self.clock.now(), SLICE).await? {
             return Ok(false);
         }
         if mount.class == Class::Auth {

@@ -30,6 +30,28 @@ pub const LOCKOUT: &str = "lockout/";
 pub const TOKEN_ROLE: &str = "token-role/";
 /// Password policies, by name.
 pub const PASSWORD_POLICY: &str = "password-policy/";
+/// Entities, by id; their aliases stand in the record.
+pub const ENTITY: &str = "identity/entity/";
+/// Ids of entities, by lower-case name.
+pub const ENTITY_NAME: &str = "identity/entity-name/";
+/// Ids of the entities that others were merged into, by the id that is gone.
+pub const ENTITY_MERGED: &str = "identity/entity-merged/";
+/// Ids of entities, by the id of an alias.
+pub const ALIAS: &str = "identity/alias/";
+/// Ids of entities, by mount id, `/` and the lower-case name of an alias.
+pub const ALIAS_NAME: &str = "identity/alias-name/";
+/// Groups, by id.
+pub const GROUP: &str = "identity/group/";
+/// Ids of groups, by lower-case name.
+pub const GROUP_NAME: &str = "identity/group-name/";
+/// Ids of groups, by the id of their alias.
+pub const GROUP_ALIAS: &str = "identity/group-alias/";
+/// Ids of groups, by mount id, `/` and the lower-case name of their alias.
+pub const GROUP_ALIAS_NAME: &str = "identity/group-alias-name/";
+/// Entities of a group, by its id, `/` and the entity's.
+pub const GROUP_MEMBER: &str = "identity/group-member/";
+/// The groups that an entity or a group is a direct member of, by its id.
+pub const GROUPS_OF: &str = "identity/groups-of/";
 /// Resumable jobs, by id.
 pub const JOB: &str = "job/";
 

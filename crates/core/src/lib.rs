@@ -19,6 +19,7 @@ pub mod hashing;
 pub mod headers;
 mod help;
 mod housekeeping;
+pub mod identity;
 pub mod in_flight;
 pub mod jobs;
 pub mod keys;

@@ -2,6 +2,7 @@
 //! audited again, answered.
 
 use crate::engine::Backend;
+use crate::identity::standing::Rights;
 use crate::mount::{Class, Mounted};
 use crate::pattern::Captures;
 use crate::response::{Answered, Sent};
@@ -26,6 +27,8 @@ pub(crate) struct Case {
     /// RFC 3339; for the audit trail.
     pub(crate) token_issued: String,
     pub(crate) allowed: bool,
+    /// What the token may do; known once it was asked, never on open routes.
+    pub(crate) rights: Option<Rights>,
     sudo: bool,
 }
 
@@ -118,6 +121,7 @@ impl Core {
             token: None,
             token_issued: String::new(),
             allowed: false,
+            rights: None,
             sudo: false,
         }
     }
@@ -155,12 +159,17 @@ impl Core {
             case.allowed = true;
             return self.check_lockout(case).await;
         }
+        if let Some(token) = &case.token {
+            case.rights = Some(self.rights(&token.entry).await?);
+        }
         if case.operation == Operation::Update && !self.exists(case).await? {
             case.operation = Operation::Create;
         }
         self.ask_policy(case).await?;
         match case.op() {
             Some(_) => Ok(()),
+            // Help is answered from the route itself.
+            None if case.operation == Operation::Help && case.route().is_some() => Ok(()),
             None => Err(case.unroutable()),
         }
     }
@@ -211,8 +220,7 @@ impl Core {
     }
 
     async fn ask_policy(&self, case: &mut Case) -> Result<(), Fault> {
-        let Some(token) = &case.token else { return Err(Fault::Denied) };
-        let acl = self.acl(&token.entry.policies).await?;
+        let Some(acl) = case.rights.as_ref().map(|r| &r.acl) else { return Err(Fault::Denied) };
         let written = case.request.path.as_str();
         let folded = case.folded_path();
         let ask = Ask {
@@ -334,14 +342,21 @@ impl Core {
                     return Err(Fault::invalid("auth methods cannot create root tokens"));
                 }
             }
+            if !grant.alias.is_empty() {
+                grant.entity = self.sign_in(txn, mount, &grant).await?;
+            }
             let made = self.make_token(txn, mount, path, grant).await?;
             response.warnings.splice(0..0, made.warnings);
             let ttl = made.entry.granted_ttl;
-            sent.auth = Some(Answered { token: made.token, entry: made.entry, ttl, fresh: true });
+            let identity_policies = self.identity_policies(txn, &made.entry.entity).await?;
+            sent.auth =
+                Some(Answered { token: made.token, entry: made.entry, ttl, identity_policies, fresh: true });
         }
         if let Some(renewed) = response.renewed.take() {
             let token = strongroom_crypto::Secret::new(renewed.token);
-            sent.auth = Some(Answered { token, entry: renewed.entry, ttl: renewed.ttl, fresh: false });
+            let (entry, ttl) = (renewed.entry, renewed.ttl);
+            let identity_policies = self.identity_policies(txn, &entry.entity).await?;
+            sent.auth = Some(Answered { token, entry, ttl, identity_policies, fresh: false });
         }
         if let Some(lease) = response.lease.take() {
             let entry = self.make_lease(txn, mount, path, case.token.as_ref(), *lease).await?;

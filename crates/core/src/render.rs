@@ -72,6 +72,7 @@ pub(crate) fn body(sent: &Sent, request_id: &str) -> Vec<u8> {
         .as_ref()
         .and_then(|a| a.entry.meta.as_ref())
         .map(|meta| meta.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect::<Map>());
+    let policies = sent.auth.as_ref().map_or_else(Vec::new, Answered::policies);
     let wrap_info = response.wrap_info.clone();
     let envelope = Envelope {
         request_id: if wrap_info.is_some() { "" } else { request_id },
@@ -81,7 +82,7 @@ pub(crate) fn body(sent: &Sent, request_id: &str) -> Vec<u8> {
         data: response.data.as_ref(),
         wrap_info,
         warnings: (!response.warnings.is_empty()).then_some(response.warnings.as_slice()),
-        auth: sent.auth.as_ref().map(|a| auth_info(a, metadata.as_ref())),
+        auth: sent.auth.as_ref().map(|a| auth_info(a, &policies, metadata.as_ref())),
         mount_type: &sent.mount_type,
     };
     match (&response.data, sent.top_level) {
@@ -106,18 +107,18 @@ fn write<T: serde::Serialize>(out: &mut Vec<u8>, value: &T) {
     out.push(b'\n');
 }
 
-fn auth_info<'a>(answered: &'a Answered, metadata: Option<&'a Map>) -> AuthInfo<'a> {
+fn auth_info<'a>(answered: &'a Answered, policies: &'a [String], metadata: Option<&'a Map>) -> AuthInfo<'a> {
     let entry = &answered.entry;
     AuthInfo {
         client_token: answered.token.expose(),
         accessor: &entry.accessor,
-        policies: &entry.policies,
+        policies,
         token_policies: &entry.policies,
-        identity_policies: &[],
+        identity_policies: &answered.identity_policies,
         metadata,
         lease_duration: answered.ttl,
         renewable: entry.renewable,
-        entity_id: "",
+        entity_id: &entry.entity,
         token_type: entry.kind.as_str(),
         orphan: entry.parent.is_none(),
         mfa_requirement: None,
@@ -125,8 +126,14 @@ fn auth_info<'a>(answered: &'a Answered, metadata: Option<&'a Map>) -> AuthInfo<
     }
 }
 
-/// A token's record as look-ups show it. `id` is empty where only the accessor is known.
-pub fn token_data(id: &str, entry: &crate::token::TokenEntry, now: jiff::Timestamp) -> Map {
+/// A token's record as look-ups show it. `id` is empty where only the accessor is known; `through`
+/// are the policies that come through identity.
+pub fn token_data(
+    id: &str,
+    entry: &crate::token::TokenEntry,
+    through: &[String],
+    now: jiff::Timestamp,
+) -> Map {
     let mut data = Map::new();
     let mut put = |key: &str, value: Value| {
         data.insert(key.to_owned(), value);
@@ -135,7 +142,7 @@ pub fn token_data(id: &str, entry: &crate::token::TokenEntry, now: jiff::Timesta
     put("creation_time", time::unix(entry.issued).into());
     put("creation_ttl", entry.creation_ttl.into());
     put("display_name", entry.display_name.clone().into());
-    put("entity_id", "".into());
+    put("entity_id", entry.entity.clone().into());
     put("expire_time", entry.expires.map_or(Value::Null, |e| time::rfc3339(e).into()));
     put("explicit_max_ttl", entry.explicit_max_ttl.into());
     put("id", id.into());
@@ -148,6 +155,10 @@ pub fn token_data(id: &str, entry: &crate::token::TokenEntry, now: jiff::Timesta
     put("renewable", entry.renewable.into());
     put("ttl", entry.ttl(now).into());
     put("type", entry.kind.as_str().into());
+    if !through.is_empty() {
+        put("identity_policies", through.to_vec().into());
+        put("external_namespace_policies", Map::new().into());
+    }
     if let Some(renewed) = entry.renewed {
         put("last_renewal", time::rfc3339(renewed).into());
         put("last_renewal_time", time::unix(renewed).into());

@@ -142,6 +142,12 @@ pub struct Grant {
     pub internal: Map,
     /// The identity alias of the login: name at the auth mount; empty without one.
     pub alias: String,
+    /// What the auth method knows of the alias; none leaves what is known as it is.
+    pub alias_metadata: Option<BTreeMap<String, String>>,
+    /// The groups that the auth method says the caller is in. They name external groups at the mount.
+    pub group_aliases: Vec<String>,
+    /// Id of the entity the token belongs to, where it is not that of an alias: of the parent's.
+    pub entity: String,
     /// The path recorded in the token when it is not the request's.
     pub path: Option<String>,
 }
@@ -180,8 +186,17 @@ pub(crate) struct Answered {
     pub(crate) token: strongroom_crypto::Secret<String>,
     pub(crate) entry: crate::token::TokenEntry,
     pub(crate) ttl: u64,
+    /// The policies that come through identity now.
+    pub(crate) identity_policies: Vec<String>,
     /// It was made by this request.
     pub(crate) fresh: bool,
+}
+
+impl Answered {
+    /// All its policies, those through identity included.
+    pub(crate) fn policies(&self) -> Vec<String> {
+        crate::identity::standing::union(&self.entry.policies, &self.identity_policies)
+    }
 }
 
 impl Sent {

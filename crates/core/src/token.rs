@@ -80,6 +80,8 @@ pub struct TokenEntry {
     pub internal: Map,
     /// Name of the identity alias at the auth mount.
     pub alias: String,
+    /// Id of the entity it belongs to; empty without one.
+    pub entity: String,
     /// Whether `default` was left out on purpose.
     pub no_default_policy: bool,
 }

@@ -63,6 +63,7 @@ impl Core {
             mount: mount.id.clone(),
             internal: grant.internal,
             alias: grant.alias,
+            entity: grant.entity,
             no_default_policy: grant.no_default_policy,
         };
         let warnings = if expires.is_some() { granted.warnings } else { Vec::new() };

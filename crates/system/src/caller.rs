@@ -12,7 +12,11 @@ pub(crate) async fn is_allowed(call: &mut Call<'_>, needs_sudo: bool) -> Result<
     if !count_use(call, &entry).await? {
         return Ok(false);
     }
-    let acl = call.core.acl(&entry.policies).await?;
+    let acl = match call.core.rights(&entry).await {
+        Ok(rights) => rights.acl,
+        Err(Fault::Denied) => return Ok(false),
+        Err(fault) => return Err(fault),
+    };
     let operation = match call.req.operation {
         Operation::Create => Operation::Update,
         other => other,

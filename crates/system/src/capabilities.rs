@@ -2,6 +2,7 @@
 
 use crate::Answering;
 use serde_json::json;
+use strongroom_core::token::TokenEntry;
 use strongroom_core::{Call, Fault, Map, Operation, Response, Route};
 use strongroom_wire::field::{Field, Kind};
 
@@ -40,14 +41,14 @@ fn of_token(call: Call<'_>) -> Answering<'_> {
             return Err(Fault::invalid("field \"token\": a token is needed"));
         }
         let entry = call.core.find_token(token).await?.ok_or_else(|| Fault::invalid("invalid token"))?;
-        answer(&call, &entry.policies).await
+        answer(&call, &entry).await
     })
 }
 
 fn of_self(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let token = call.req.token.ok_or(Fault::Denied)?;
-        answer(&call, &token.entry.policies).await
+        answer(&call, &token.entry).await
     })
 }
 
@@ -59,16 +60,16 @@ fn of_accessor(call: Call<'_>) -> Answering<'_> {
         }
         let entry =
             call.core.find_accessor(accessor).await?.ok_or_else(|| Fault::invalid("invalid accessor"))?;
-        answer(&call, &entry.policies).await
+        answer(&call, &entry).await
     })
 }
 
 /// One list per path, under the path as it was given; of a single path once more as `capabilities`.
-async fn answer(call: &Call<'_>, policies: &[String]) -> Result<Response, Fault> {
+async fn answer(call: &Call<'_>, token: &TokenEntry) -> Result<Response, Fault> {
     let lists = ["paths", "path"].map(|name| call.args.list(name).unwrap_or_default());
     let paths = lists.into_iter().find(|l| !l.is_empty());
     let paths = paths.ok_or_else(|| Fault::invalid("field \"paths\": at least one path is needed"))?;
-    let acl = call.core.acl(policies).await?;
+    let acl = call.core.rights(token).await?.acl;
     let mut found = Map::new();
     for path in paths {
         found.insert(path.clone(), json!(acl.capabilities(path.strip_prefix('/').unwrap_or(path))));

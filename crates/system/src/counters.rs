@@ -3,7 +3,7 @@
 use crate::Answering;
 use serde_json::{Value, json};
 use strongroom_core::versions::Versions;
-use strongroom_core::{Call, Fault, Map, Operation, Response, Route, keys};
+use strongroom_core::{Call, Core, Fault, Map, Operation, Response, Route, keys};
 use strongroom_wire::time::rfc3339;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -64,23 +64,31 @@ const PAGE: usize = 1000;
 
 fn tokens(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let prefix = keys::core(keys::TOKEN, "");
-        let (mut total, mut after) = (0_usize, None::<Vec<u8>>);
-        loop {
-            // A transaction of its own for each page: a count need not be of one moment.
-            let page = call.core.txn().list(&prefix, after.as_deref(), PAGE).await?;
-            total += page.len();
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(last.to_vec()),
-                _ => break,
-            }
-        }
+        let total = count(call.core, keys::TOKEN).await?;
         Ok(Response::json(json!({ "counters": { "service_tokens": { "total": total } } })))
     })
 }
 
-fn entities(_call: Call<'_>) -> Answering<'_> {
-    Box::pin(async { Ok(Response::json(json!({ "counters": { "entities": { "total": 0 } } }))) })
+fn entities(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let total = count(call.core, keys::ENTITY).await?;
+        Ok(Response::json(json!({ "counters": { "entities": { "total": total } } })))
+    })
+}
+
+/// How many records of a kind there are.
+async fn count(core: &Core, kind: &str) -> Result<usize, Fault> {
+    let prefix = keys::core(kind, "");
+    let (mut total, mut after) = (0_usize, None::<Vec<u8>>);
+    loop {
+        // A transaction of its own for each page: a count need not be of one moment.
+        let page = core.txn().list(&prefix, after.as_deref(), PAGE).await?;
+        total += page.len();
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.to_vec()),
+            _ => return Ok(total),
+        }
+    }
 }
 
 fn not_counted(_call: Call<'_>) -> Answering<'_> {

@@ -2,8 +2,10 @@
 
 use crate::Answering;
 use serde_json::json;
+use std::sync::Arc;
 use strongroom_core::tokens::clean_policies;
 use strongroom_core::{Access, Call, Fault, Map, Operation, Path, Response, Route};
+use strongroom_policy::Acl;
 use strongroom_wire::field::{Args, Field, Kind};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -27,10 +29,10 @@ fn explain(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let operation = operation(call.args)?;
         let path = path(call.args)?;
-        let policies = policies(&call).await?;
+        let (policies, acl) = policies(&call).await?;
         let nothing = Map::new();
         let parameters = call.args.object("parameters").unwrap_or(&nothing);
-        let outlook = call.core.explain(&policies, operation, path.clone(), parameters).await?;
+        let outlook = call.core.explain(&acl, operation, path.clone(), parameters);
         let why = &outlook.explanation;
         let open = outlook.access == Some(Access::Open);
         let capabilities: Vec<&str> = why.capabilities.iter().map(|c| c.as_str()).collect();
@@ -38,7 +40,7 @@ fn explain(call: Call<'_>) -> Answering<'_> {
         Ok(Response::json(json!({
             "path": path.as_str(),
             "operation": operation.as_str(),
-            "policies": outlook.policies,
+            "policies": policies,
             "access": outlook.access.map(access),
             "allowed": open || why.decision.allowed,
             "sudo": why.decision.sudo,
@@ -87,15 +89,24 @@ fn path(args: &Args) -> Result<Path, Fault> {
     Path::parse(given).map_err(|e| Fault::invalid(format!("field \"path\": {e}")))
 }
 
-async fn policies(call: &Call<'_>) -> Result<Vec<String>, Fault> {
+/// The names and the merged policies that the request is about.
+async fn policies(call: &Call<'_>) -> Result<(Vec<String>, Arc<Acl>), Fault> {
     let (token, accessor) = (call.args.text_or_empty("token").trim(), call.args.text_or_empty("accessor"));
     let named = call.args.list("policies").unwrap_or_default();
     let entry = match (token, accessor, named.is_empty()) {
         (token, "", true) if !token.is_empty() => call.core.find_token(token).await?,
         ("", accessor, true) if !accessor.is_empty() => call.core.find_accessor(accessor).await?,
-        ("", "", false) => return Ok(clean_policies(named.to_vec(), true)),
+        ("", "", false) => {
+            let names = clean_policies(named.to_vec(), true);
+            let acl = call.core.acl(&names).await?;
+            return Ok((names, acl));
+        }
         _ => return Err(Fault::invalid("give one of \"token\", \"accessor\" and \"policies\"")),
     };
     let entry = entry.ok_or_else(|| Fault::invalid("the token is unknown, expired or revoked"))?;
-    Ok(entry.policies.clone())
+    match call.core.rights(&entry).await {
+        Ok(rights) => Ok((rights.policies(&entry).to_vec(), rights.acl)),
+        Err(Fault::Denied) => Err(Fault::invalid("the token's entity is disabled or gone")),
+        Err(fault) => Err(fault),
+    }
 }

@@ -25,7 +25,12 @@ const PATH: &[Field] = &[Field::new("path", Kind::Text, "A path in the mount.")]
 
 async fn acl(call: &Call<'_>) -> Result<Option<Arc<Acl>>, Fault> {
     match call.req.token {
-        Some(token) => call.core.acl(&token.entry.policies).await.map(Some),
+        Some(token) => match call.core.rights(&token.entry).await {
+            Ok(rights) => Ok(Some(rights.acl)),
+            // As good as no token.
+            Err(Fault::Denied) => Ok(None),
+            Err(fault) => Err(fault),
+        },
         None => Ok(None),
     }
 }

@@ -11,6 +11,7 @@ mod explain;
 mod generate_root;
 mod health;
 mod host_info;
+mod identity;
 mod init;
 mod internal_ui;
 mod leader;
@@ -32,6 +33,7 @@ mod token;
 mod tools;
 mod wrapping;
 
+pub use identity::Identity;
 pub use token::TokenMethod;
 
 use std::sync::Arc;

@@ -201,7 +201,7 @@ impl Harness {
 
 /// Adds what every core needs and the test does not care for.
 fn with_stubs(mut plugs: Plugs) -> Plugs {
-    for kind in ["system", "cubbyhole"] {
+    for kind in ["system", "cubbyhole", "identity"] {
         if plugs.find(Class::Secret, kind).is_none() {
             plugs = plugs.engine(Arc::new(Stub(kind)));
         }

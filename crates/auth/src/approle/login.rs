@@ -92,6 +92,7 @@ fn grant(mount: &Mount, name: &str, role: &Role, secret_id: Option<&SecretId>) -
         metadata: Some(metadata),
         internal: Map::from_iter([(INTERNAL_NAME.to_owned(), Value::String(name.to_owned()))]),
         alias: role.role_id.clone(),
+        alias_metadata: Some([("role_name".to_owned(), name.to_owned())].into()),
         ..grant
     })
 }

@@ -12,7 +12,7 @@ use strongroom_core::{Core, Fault};
 use strongroom_crypto::random::SystemRandom;
 use strongroom_engines::{Cubbyhole, Kv};
 use strongroom_storage::Store;
-use strongroom_system::{System, TokenMethod};
+use strongroom_system::{Identity, System, TokenMethod};
 use strongroom_wire::{Clock, SystemClock};
 
 /// A sealed core on a store.
@@ -37,6 +37,7 @@ pub(super) fn core(store: Arc<dyn Store>, start: &Start, api_addr: String) -> Re
 fn plugs() -> Plugs {
     Plugs::default()
         .engine(Arc::new(System::new()))
+        .engine(Arc::new(Identity))
         .engine(Arc::new(Cubbyhole::default()))
         .engine(Arc::new(Kv::default()))
         .auth(Arc::new(TokenMethod))

@@ -61,7 +61,7 @@ pub(super) fn check_free(mounts: &[Arc<Mount>], full_path: &str) -> Result<(), F
 
 /// The server's own mounts keep their settings.
 pub(super) fn check_tunable(class: Class, path: &str) -> Result<(), Fault> {
-    if class == Class::Secret && matches!(path, "sys/" | "cubbyhole/") {
+    if class == Class::Secret && matches!(path, "sys/" | "cubbyhole/" | "identity/") {
         return Err(Fault::invalid(format!("cannot tune \"{path}\": it belongs to the server")));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Every route stands in a reviewed list with who may call it.
 
-use crate::{MetricsFor, TokenMethod, explain, routes};
+use crate::{Identity, MetricsFor, TokenMethod, explain, routes};
 use std::fmt::Write;
 use std::path::PathBuf;
 use strongroom_core::{Engine, Route};
@@ -27,6 +27,7 @@ async fn actual() -> String {
     let token = h.core.mounts().at("auth/token/").unwrap().entry.clone();
     let mut lines = listing("sys/", &routes(MetricsFor::Tokens));
     lines.extend(listing("auth/token/", TokenMethod.routes(&token).routes()));
+    lines.extend(listing("identity/", Identity.routes(&token).routes()));
     lines.join("\n") + "\n"
 }
 

@@ -78,6 +78,10 @@ async fn make(call: Call<'_>, orphan: bool, role: Option<Arc<Role>>) -> Result<R
         return Err(Fault::invalid("expiring root tokens cannot create non-expiring root tokens"));
     }
     let warnings = missing_policies(call.txn, &policies).await?;
+    let alias = match &role {
+        Some(role) => allowed_alias(role, call.args.text_or_empty("entity_alias"))?,
+        None => String::new(),
+    };
     let path = match &role {
         Some(role) if !role.path_suffix.is_empty() => {
             Some(format!("auth/token/create/{}/{}", role.name, role.path_suffix))
@@ -104,6 +108,9 @@ async fn make(call: Call<'_>, orphan: bool, role: Option<Arc<Role>>) -> Result<R
         renewable: asked.renewable && role.as_ref().is_none_or(|r| r.renewable),
         never_expires,
         path,
+        // An orphan is nobody's, unless the request names whose it is.
+        entity: if orphan { String::new() } else { parent.entity.clone() },
+        alias,
         ..Grant::default()
     };
     let mut answer = Response::grant(grant);
@@ -128,13 +135,8 @@ struct Asked {
 
 impl Asked {
     fn read(args: &Args, sudo: bool, role: Option<&Role>) -> Result<Self, Fault> {
-        if args.text("entity_alias").is_some_and(|a| !a.is_empty()) {
-            return Err(Fault::invalid(match role {
-                None => "'entity_alias' is only allowed in combination with token role",
-                Some(_) => {
-                    "'entity_alias' needs the identity engine, which this version of Strongroom does not have"
-                }
-            }));
+        if role.is_none() && args.text("entity_alias").is_some_and(|a| !a.is_empty()) {
+            return Err(Fault::invalid("'entity_alias' is only allowed in combination with token role"));
         }
         let uses = args.int("num_uses").unwrap_or(0);
         let uses = u64::try_from(uses).map_err(|_| Fault::invalid("number of uses cannot be negative"))?;
@@ -209,6 +211,16 @@ fn display_name(given: &str) -> String {
         "" => "token".to_owned(),
         name => format!("token-{name}"),
     }
+}
+
+/// The entity alias that is asked for, in lower case as roles keep theirs; empty if none is.
+fn allowed_alias(role: &Role, asked: &str) -> Result<String, Fault> {
+    let alias = asked.to_lowercase();
+    let allowed = role.allowed_entity_aliases.as_deref().unwrap_or_default();
+    if alias.is_empty() || any_glob(allowed, &alias) {
+        return Ok(alias);
+    }
+    Err(Fault::invalid("invalid 'entity_alias' value: the role does not allow it"))
 }
 
 /// The policies that a token made without role gets: the caller's or fewer, unless it has sudo.

@@ -44,29 +44,35 @@ pub(super) fn routes() -> Vec<Route> {
 fn lookup(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
     Box::pin(async move {
         match call.args.text("token").filter(|t| !t.is_empty()) {
-            None => own(&call),
+            None => own(call).await,
             Some(token) => {
                 let entry =
                     find(&call, token).await?.ok_or_else(|| Fault::Refused("bad token".to_owned()))?;
-                Ok(Response::data(render::token_data(token, &entry, call.now())))
+                let token = token.to_owned();
+                show(call, &token, &entry).await
             }
         }
     })
 }
 
 fn lookup_self(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
-    Box::pin(async move { own(&call) })
+    Box::pin(own(call))
 }
 
-fn own(call: &Call<'_>) -> Result<Response, Fault> {
+async fn own(call: Call<'_>) -> Result<Response, Fault> {
     let token = call.req.token.ok_or(Fault::Denied)?;
-    Ok(Response::data(render::token_data(token.id.expose(), &token.entry, call.now())))
+    show(call, token.id.expose(), &token.entry).await
+}
+
+async fn show(call: Call<'_>, id: &str, entry: &TokenEntry) -> Result<Response, Fault> {
+    let through = call.core.identity_policies(call.txn, &entry.entity).await?;
+    Ok(Response::data(render::token_data(id, entry, &through, call.now())))
 }
 
 fn lookup_accessor(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
     Box::pin(async move {
         let entry = by_accessor(&call).await?.ok_or_else(|| Fault::invalid("invalid accessor"))?;
-        Ok(Response::data(render::token_data("", &entry, call.now())))
+        show(call, "", &entry).await
     })
 }
 
