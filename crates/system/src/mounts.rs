@@ -208,7 +208,7 @@ fn blank(call: &Call<'_>, named: &Named) -> Result<Mount, Fault> {
     })
 }
 
-/// The type that is meant; `kv-v2` stands for kv with an option.
+/// The type that is meant; `kv-v2` and Vault's oldest name, `generic`, stand for kv with an option.
 fn kind(args: &Args, options: &mut BTreeMap<String, String>) -> Result<String, Fault> {
     let given = match args.text_or_empty("type") {
         "plugin" => args.text_or_empty("plugin_name"),
@@ -223,7 +223,7 @@ fn kind(args: &Args, options: &mut BTreeMap<String, String>) -> Result<String, F
                 "field \"type\": backend type must be specified as a string, such as \"kv\"",
             ));
         }
-        "kv-v1" => "1",
+        "kv-v1" | "generic" => "1",
         "kv-v2" => "2",
         other => return Ok(other.to_owned()),
     };
