@@ -1,6 +1,7 @@
 //! What can only be seen with the whole pipeline around the handlers.
 
 mod audit;
+mod identity;
 mod keys;
 mod leases;
 mod mounts;
