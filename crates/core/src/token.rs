@@ -175,6 +175,11 @@ impl TokenSealer {
         hmac::prf_base62(&self.derive, token.as_bytes(), ACCESSOR_LENGTH)
     }
 
+    /// A keyed hash that stands for a text in keys, which are not encrypted.
+    pub fn hide(&self, text: &str) -> String {
+        hmac::prf_base62(&self.derive, format!("hidden name: {text}").as_bytes(), ACCESSOR_LENGTH)
+    }
+
     /// Whether a text has the form of a batch token.
     pub fn is_batch(token: &str) -> bool {
         token.starts_with(BATCH_PREFIX)

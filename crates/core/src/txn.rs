@@ -145,11 +145,14 @@ impl Txn {
     }
 
     /// The one commit; gives the keys it wrote. Nothing to write commits nothing.
-    pub(crate) async fn commit(self) -> Result<Vec<Bytes>, Fault> {
+    pub(crate) async fn commit(mut self) -> Result<Vec<Bytes>, Fault> {
         if self.writes.is_empty() {
             return Ok(Vec::new());
         }
         let keys = self.writes.keys().cloned().collect();
+        // Each read costs the store a look; one that was seen in two versions stays, and conflicts.
+        self.reads.sort_unstable();
+        self.reads.dedup();
         let writes = self.writes.into_iter().collect();
         self.barrier.commit(PlainBatch { reads: self.reads, ranges: self.ranges, writes }).await?;
         Ok(keys)

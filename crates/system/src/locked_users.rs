@@ -3,7 +3,7 @@
 use crate::Answering;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use strongroom_core::lockout::lockout_key;
+use strongroom_core::lockout::Failures;
 use strongroom_core::{Call, Class, Fault, Map, Operation, Response, Route, keys};
 use strongroom_wire::field::{Field, Kind};
 
@@ -41,12 +41,15 @@ fn list(call: Call<'_>) -> Answering<'_> {
             locked.insert(wanted.to_owned(), Vec::new());
         }
         for counted in call.txn.names(&keys::core(keys::LOCKOUT, "")).await? {
-            let Some((id, name)) = counted.split_once('/') else { continue };
+            let Some((id, _)) = counted.split_once('/') else { continue };
             let Some(mounted) = mounts.by_id(id) else { continue };
             let mount = &mounted.entry;
-            if (wanted.is_empty() || mount.accessor == wanted) && call.core.is_locked_out(mount, name).await?
+            let failures = call.txn.get::<Failures>(&keys::core(keys::LOCKOUT, &counted)).await?;
+            let Some(name) = failures.map(|f| f.name.clone()) else { continue };
+            if (wanted.is_empty() || mount.accessor == wanted)
+                && call.core.is_locked_out(mount, &name).await?
             {
-                locked.entry(mount.accessor.clone()).or_default().push(name.to_owned());
+                locked.entry(mount.accessor.clone()).or_default().push(name);
             }
         }
         Ok(Response::data(shown(&locked)))
@@ -80,7 +83,7 @@ fn unlock(call: Call<'_>) -> Answering<'_> {
             return Err(Fault::invalid("field \"alias_identifier\": the name to unlock is needed"));
         }
         for name in [name.to_owned(), name.to_lowercase()] {
-            let key = lockout_key(&mounted.entry, &name);
+            let key = call.core.lockout_key(&mounted.entry, &name)?;
             if call.txn.exists(&key).await? {
                 call.txn.delete(&key);
             }

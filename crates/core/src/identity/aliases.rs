@@ -51,6 +51,7 @@ pub fn attach(txn: &mut Txn, entity: &mut Entity, mut alias: Alias) -> Result<()
             alias.mount_accessor
         )));
     }
+    super::check_name(&alias.name)?;
     alias.owner.clone_from(&entity.id);
     let pointer = Pointer { id: entity.id.clone(), name: alias.name.clone() };
     txn.put(&keys::core(keys::ALIAS, &alias.id), &pointer)?;
@@ -69,6 +70,7 @@ pub fn detach(txn: &mut Txn, entity: &mut Entity, id: &str) -> Option<Alias> {
 
 /// Gives an external group its alias. The group is left for the caller to write.
 pub fn attach_to_group(txn: &mut Txn, group: &mut Group, mut alias: Alias) -> Result<(), Fault> {
+    super::check_name(&alias.name)?;
     alias.owner.clone_from(&group.id);
     let pointer = Pointer { id: group.id.clone(), name: alias.name.clone() };
     txn.put(&keys::core(keys::GROUP_ALIAS, &alias.id), &pointer)?;

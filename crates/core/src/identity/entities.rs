@@ -34,6 +34,7 @@ pub async fn find_by_name(txn: &mut Txn, name: &str) -> Result<Option<Arc<Entity
 /// Writes an entity; `before` is the one that it replaces. Its name must not be another's.
 pub async fn put(txn: &mut Txn, before: Option<&Entity>, entity: &Entity) -> Result<(), Fault> {
     if before.is_none_or(|b| b.name != entity.name) {
+        super::check_name(&entity.name)?;
         let key = name_key(&entity.name);
         if txn.get::<Pointer>(&key).await?.is_some_and(|p| p.id != entity.id) {
             return Err(Fault::invalid(format!(

@@ -35,6 +35,7 @@ pub async fn put(
     now: Timestamp,
 ) -> Result<(), Fault> {
     if before.is_none_or(|b| b.name != group.name) {
+        super::check_name(&group.name)?;
         let key = name_key(&group.name);
         if txn.get::<Pointer>(&key).await?.is_some_and(|p| p.id != group.id) {
             return Err(Fault::invalid(format!(

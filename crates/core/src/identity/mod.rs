@@ -26,6 +26,17 @@ pub fn fold(name: &str) -> String {
     name.to_lowercase()
 }
 
+/// Names become keys of indexes, so they are bounded.
+fn check_name(name: &str) -> Result<(), Fault> {
+    const MAX_BYTES: usize = 512;
+    if name.is_empty() || name.len() > MAX_BYTES || name.contains('\0') {
+        return Err(Fault::invalid(format!(
+            "field \"name\": a name must have 1 to {MAX_BYTES} bytes, none of them zero"
+        )));
+    }
+    Ok(())
+}
+
 /// Policies as an entity or a group keeps them; `root` is never given through identity, however it is
 /// written.
 pub fn checked_policies(given: &[String]) -> Result<Vec<String>, Fault> {

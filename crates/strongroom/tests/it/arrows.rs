@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth", &["wire", "core", "crypto"]),
     ("http", &["wire", "core", "crypto"]),
     ("client", &["wire"]),
-    ("cli", &["client", "wire"]),
+    ("cli", &["client", "policy", "wire"]),
     ("testkit", &["wire", "crypto", "storage", "barrier", "audit", "core"]),
 ];
 

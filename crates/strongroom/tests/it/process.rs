@@ -239,7 +239,8 @@ fn signals_reload_and_systemd_is_told() {
     });
     assert_eq!(told(), "READY=1\n");
     let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
-    let line: serde_json::Value = serde_json::from_str(log().lines().last().unwrap()).unwrap();
+    let line: serde_json::Value =
+        serde_json::from_str(log().lines().find(|l| l.contains("\"listening\"")).unwrap()).unwrap();
     let address = line["address"].as_str().unwrap().to_owned();
     assert_eq!((&line["@message"], &line["@module"]), (&json!("listening"), &json!("server")));
     let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();

@@ -135,7 +135,7 @@ async fn make(mut call: Call<'_>, name: &str) -> Result<Response, Fault> {
 async fn change(mut call: Call<'_>, before: &Group) -> Result<Response, Fault> {
     let mut after = before.clone();
     if kind(call.args)?.is_some_and(|k| k != before.kind) {
-        return Err(Fault::invalid("field \"type\": the type of a group cannot be changed"));
+        return Err(Fault::invalid("field \"type\": group type cannot be changed"));
     }
     if let Some(name) =
         call.args.text("name").filter(|n| !n.is_empty() && !call.req.local.starts_with(PREFIX))

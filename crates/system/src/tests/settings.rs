@@ -1,6 +1,6 @@
 use super::{delete, list, read, start, write};
 use serde_json::{Value, json};
-use strongroom_core::lockout::{Failures, lockout_key};
+use strongroom_core::lockout::Failures;
 use strongroom_core::{Fault, Operation};
 use strongroom_wire::Clock;
 
@@ -67,8 +67,14 @@ async fn locked_names_are_listed_and_unlocked_again_and_again() -> Result<(), Fa
     assert_eq!(write(&h, "sys/auth/up", json!({"type": "userpass"})).await, 204);
     let mount = h.core.mounts().at("auth/up/").unwrap().entry.clone();
     let mut txn = h.core.txn();
-    txn.put(&lockout_key(&mount, "bob"), &Failures { count: 5, last: h.clock.now() })?;
-    txn.put(&lockout_key(&mount, "ann"), &Failures { count: 1, last: h.clock.now() })?;
+    txn.put(
+        &h.core.lockout_key(&mount, "bob")?,
+        &Failures { name: "bob".into(), count: 5, last: h.clock.now() },
+    )?;
+    txn.put(
+        &h.core.lockout_key(&mount, "ann")?,
+        &Failures { name: "ann".into(), count: 1, last: h.clock.now() },
+    )?;
     h.core.commit(txn).await?;
     let locked = read(&h, "sys/locked-users").await;
     let names = json!({"mount_accessor": mount.accessor, "counts": 1, "alias_identifiers": ["bob"]});

@@ -89,3 +89,14 @@ async fn a_deny_on_a_name_holds_for_every_case() {
         assert_eq!(read(&h, &format!("identity/{kind}/name/other")).await.at("/data/name"), "Other");
     }
 }
+
+#[tokio::test]
+async fn names_are_bounded() {
+    let h = start().await;
+    let long = "n".repeat(513);
+    for kind in ["entity", "group"] {
+        assert_eq!(write(&h, &format!("identity/{kind}"), json!({"name": long})).await, 400, "{kind}");
+    }
+    assert_eq!(login(&h, "a", &long, json!({})).await.status, 400);
+    assert_eq!(list(&h, "identity/entity/id").await.status, 404);
+}
