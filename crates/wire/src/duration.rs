@@ -15,7 +15,11 @@ pub struct DurationError {
 
 impl std::fmt::Display for DurationError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot read {:?} as a duration: use seconds (60) or a form like \"1h30m\" or \"7d\"", self.given)
+        write!(
+            f,
+            "cannot read {:?} as a duration: use seconds (60) or a form like \"1h30m\" or \"7d\"",
+            self.given
+        )
     }
 }
 
@@ -111,7 +115,8 @@ fn scaled(number: &str, unit: u128) -> Option<u128> {
     let part = if fraction.is_empty() {
         0
     } else {
-        fraction.parse::<u128>().ok()?.checked_mul(unit)? / 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?
+        fraction.parse::<u128>().ok()?.checked_mul(unit)?
+            / 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?
     };
     whole.checked_mul(unit)?.checked_add(part)
 }
@@ -123,9 +128,15 @@ mod tests {
 
     #[test]
     fn reads_what_vault_reads() {
-        for (text, secs) in
-            [("60", 60), ("1m30s", 90), ("1d", 86_400), ("", 0), ("1.5h", 5_400), ("0", 0), ("768h", 2_764_800)]
-        {
+        for (text, secs) in [
+            ("60", 60),
+            ("1m30s", 90),
+            ("1d", 86_400),
+            ("", 0),
+            ("1.5h", 5_400),
+            ("0", 0),
+            ("768h", 2_764_800),
+        ] {
             assert_eq!(parse(text), Ok(Duration::from_secs(secs)), "{text}");
         }
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));
@@ -136,7 +147,9 @@ mod tests {
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["1x", "-5", "-5s", "1h-", "h", "1", "99999999999999999999", "9999999999999h", "1..5s", "."] {
+        for text in
+            ["1x", "-5", "-5s", "1h-", "h", "1", "99999999999999999999", "9999999999999h", "1..5s", "."]
+        {
             if text != "1" {
                 assert!(parse(text).is_err(), "{text}");
             }

@@ -131,7 +131,11 @@ pub struct Args {
 
 impl Args {
     /// Decodes the captures (which win) and the body against the declared fields.
-    pub fn decode(fields: &[Field], captures: &[(&'static str, String)], body: &Map) -> Result<Self, FieldError> {
+    pub fn decode(
+        fields: &[Field],
+        captures: &[(&'static str, String)],
+        body: &Map,
+    ) -> Result<Self, FieldError> {
         let mut args = Self::default();
         for field in fields {
             if let Some((_, text)) = captures.iter().find(|(n, _)| *n == field.name) {
@@ -239,7 +243,8 @@ impl Args {
 
 /// Decodes one value by its field's kind.
 pub fn convert(field: &Field, value: &Value) -> Result<Arg, FieldError> {
-    let fail = |want: &str| FieldError { field: field.name.to_owned(), problem: describe(field, value, want) };
+    let fail =
+        |want: &str| FieldError { field: field.name.to_owned(), problem: describe(field, value, want) };
     Ok(match field.kind {
         Kind::Text => {
             let text = text_of(value).ok_or_else(|| fail("a string"))?;
@@ -248,7 +253,9 @@ pub fn convert(field: &Field, value: &Value) -> Result<Arg, FieldError> {
         Kind::Int => Arg::Int(int_of(value).ok_or_else(|| fail("a whole number"))?),
         Kind::Bool => Arg::Bool(bool_of(value).ok_or_else(|| fail("true or false"))?),
         Kind::Seconds => Arg::Seconds(
-            duration::from_json(value).map_err(|_| fail("a duration such as 60, \"1h30m\" or \"7d\""))?.as_secs(),
+            duration::from_json(value)
+                .map_err(|_| fail("a duration such as 60, \"1h30m\" or \"7d\""))?
+                .as_secs(),
         ),
         Kind::CommaList => Arg::List(list_of(value, true).ok_or_else(|| fail("a list of strings"))?),
         Kind::List => Arg::List(list_of(value, false).ok_or_else(|| fail("a list of strings"))?),
@@ -319,7 +326,11 @@ fn bool_of(value: &Value) -> Option<bool> {
 fn list_of(value: &Value, commas: bool) -> Option<Vec<String>> {
     match value {
         Value::Array(items) => items.iter().map(text_of).collect::<Option<Vec<_>>>().map(|items| {
-            if commas { items.iter().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect() } else { items }
+            if commas {
+                items.iter().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect()
+            } else {
+                items
+            }
         }),
         Value::String(s) if commas => {
             Some(s.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect())
@@ -391,7 +402,10 @@ mod tests {
         assert_eq!(one(Kind::CommaList, json!("a, b,")), Ok(Arg::List(vec!["a".into(), "b".into()])));
         assert_eq!(one(Kind::List, json!("a,b")), Ok(Arg::List(vec!["a,b".into()])));
         assert_eq!(one(Kind::Pairs, json!(["a=b"])), Ok(Arg::Pairs([("a".into(), "b".into())].into())));
-        assert_eq!(one(Kind::Pairs, json!("{\"a\":\"b\"}")), Ok(Arg::Pairs([("a".into(), "b".into())].into())));
+        assert_eq!(
+            one(Kind::Pairs, json!("{\"a\":\"b\"}")),
+            Ok(Arg::Pairs([("a".into(), "b".into())].into()))
+        );
     }
 
     #[test]

@@ -239,8 +239,12 @@ fn signals_reload_and_systemd_is_told() {
     });
     assert_eq!(told(), "READY=1\n");
     let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
-    let line: serde_json::Value =
-        serde_json::from_str(log().lines().find(|l| l.contains("\"listening\"")).unwrap()).unwrap();
+    // The log is written beside the requests, so a line may come a moment after what it tells.
+    let line = (0..200).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        log().lines().find(|l| l.contains("\"listening\"")).map(str::to_owned)
+    });
+    let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
     let address = line["address"].as_str().unwrap().to_owned();
     assert_eq!((&line["@message"], &line["@module"]), (&json!("listening"), &json!("server")));
     let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
