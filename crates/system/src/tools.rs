@@ -25,7 +25,7 @@ const HASH: &[Field] = &[
     Field::new(
         "algorithm",
         Kind::Text,
-        "sha2-224, -256, -384, -512 or sha3-256, -384, -512; sha2-256 unless given.",
+        "sha2-224, -256, -384, -512 or sha3-224, -256, -384, -512; sha2-256 unless given.",
     ),
     Field::new("urlalgorithm", Kind::Text, "The algorithm; before the one in the body."),
     Field::new("format", Kind::Text, "hex or base64; hex unless given."),
@@ -53,7 +53,7 @@ fn algorithm(args: &Args) -> Result<Digest, Fault> {
     let named = [args.text_or_empty("urlalgorithm"), args.text_or_empty("algorithm"), "sha2-256"];
     let name = named.into_iter().find(|n| !n.is_empty()).unwrap_or_default();
     Digest::parse(name).ok_or_else(|| {
-        let known = "sha2-224, sha2-256, sha2-384, sha2-512, sha3-256, sha3-384, sha3-512";
+        let known = "sha2-224, sha2-256, sha2-384, sha2-512, sha3-224, sha3-256, sha3-384, sha3-512";
         Fault::invalid(format!("field \"algorithm\": unsupported algorithm, want one of {known}"))
     })
 }
