@@ -59,6 +59,9 @@ fn form(bytes: &[u8], limits: &JsonLimits) -> Result<Map, Refusal> {
         return Err(Refusal::invalid(format!("the form has more than {} entries", limits.entries)));
     }
     let map = query::fields(text.trim());
+    if map.keys().any(|name| json_limits::is_reserved(name)) {
+        return Err(Refusal::invalid(json_limits::Exceeded::Reserved.to_string()));
+    }
     if map.is_empty() { Err(Refusal::invalid("the form has no fields, as in name=value")) } else { Ok(map) }
 }
 
@@ -120,6 +123,11 @@ mod tests {
     fn the_first_object_and_the_last_key_count() {
         assert_eq!(of("{\"a\":\"1\"}{\"a\":\"2\"}", None), Ok(json!({"a": "1"})));
         assert_eq!(of("{\"k\":\"first\",\"k\":\"second\"}", None), Ok(json!({"k": "second"})));
+    }
+
+    #[test]
+    fn no_form_holds_the_parsers_own_names() {
+        assert_eq!(of("a=1&%24serde_json::private::Number=2", FORM), Err(400));
     }
 
     #[test]

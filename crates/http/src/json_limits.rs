@@ -2,7 +2,7 @@
 
 use crate::settings::JsonLimits;
 
-/// Which limit a body exceeds.
+/// Which limit a body exceeds, or what it may not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exceeded {
     Depth(usize),
@@ -10,17 +10,30 @@ pub(crate) enum Exceeded {
     Entries(usize),
     Elements(usize),
     Values(usize),
+    /// A name that the parser would take for a sign of its own.
+    Reserved,
+}
+
+/// With these names the parser marks numbers and texts that it keeps as they are. An object that came
+/// with one would turn into something else, past all limits: a text into the lists that it describes.
+const RESERVED: &str = "$serde_json::private::";
+
+/// Whether a name, decoded, is reserved.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name.starts_with(RESERVED)
 }
 
 /// Checks a body. What is not JSON may pass: the parser refuses it.
 pub(crate) fn check(bytes: &[u8], limits: &JsonLimits) -> Result<(), Exceeded> {
-    let mut scan = Scan { limits, open: Vec::new(), values: 0 };
+    let mut scan = Scan { limits, open: Vec::new(), values: 0, name: false };
     let mut rest = bytes.iter();
     let mut literal = 0_usize;
     while let Some(byte) = rest.next() {
         match byte {
             b'"' => {
-                scan.string(string_length(&mut rest))?;
+                let text = rest.as_slice();
+                let length = string_length(&mut rest);
+                scan.string(text.get(..length).unwrap_or(text))?;
                 literal = 0;
             }
             b'{' | b'[' => scan.opens(*byte == b'{')?,
@@ -49,6 +62,8 @@ struct Scan<'a> {
     /// The objects (`true`) and lists around this place, with the commas seen in each.
     open: Vec<(bool, usize)>,
     values: usize,
+    /// A text that comes now is a name.
+    name: bool,
 }
 
 impl Scan<'_> {
@@ -57,11 +72,13 @@ impl Scan<'_> {
             return Err(Exceeded::Depth(self.limits.depth));
         }
         self.open.push((object, 1));
+        self.name = object;
         self.value()
     }
 
     fn next(&mut self) -> Result<(), Exceeded> {
         if let Some((object, count)) = self.open.last_mut() {
+            self.name = *object;
             *count += 1;
             let (limit, exceeded) = if *object {
                 (self.limits.entries, Exceeded::Entries(self.limits.entries))
@@ -75,9 +92,12 @@ impl Scan<'_> {
         self.value()
     }
 
-    fn string(&mut self, length: usize) -> Result<(), Exceeded> {
-        if length > self.limits.string {
+    fn string(&mut self, text: &[u8]) -> Result<(), Exceeded> {
+        if text.len() > self.limits.string {
             return Err(Exceeded::String(self.limits.string));
+        }
+        if std::mem::take(&mut self.name) && names_reserved(text) {
+            return Err(Exceeded::Reserved);
         }
         self.value()
     }
@@ -86,6 +106,16 @@ impl Scan<'_> {
         self.values += 1;
         if self.values > self.limits.values { Err(Exceeded::Values(self.limits.values)) } else { Ok(()) }
     }
+}
+
+/// Whether a name, as written, is reserved.
+fn names_reserved(written: &[u8]) -> bool {
+    if !written.contains(&b'\\') {
+        return written.starts_with(RESERVED.as_bytes());
+    }
+    let quoted = [b"\"", written, b"\""].concat();
+    // What does not decode, the parser refuses.
+    serde_json::from_slice::<String>(&quoted).is_ok_and(|name| is_reserved(&name))
 }
 
 /// Bytes up to the closing quote, which is taken too.
@@ -112,6 +142,7 @@ impl std::fmt::Display for Exceeded {
             Self::Entries(n) => write!(f, "JSON input has an object of more than {n} entries"),
             Self::Elements(n) => write!(f, "JSON input has a list of more than {n} elements"),
             Self::Values(n) => write!(f, "JSON input has more than {n} values"),
+            Self::Reserved => write!(f, "the body has a name that begins with {RESERVED}, which is reserved"),
         }
     }
 }
@@ -146,6 +177,21 @@ mod tests {
             ("[[],[],[]] [[],[],[]] [[],[],[]]", Exceeded::Values(12)),
         ] {
             assert_eq!(check(text.as_bytes(), &LIMITS), Err(wanted), "{text}");
+        }
+    }
+
+    /// Found by fuzzing: the parser read the text as lists, past every limit.
+    #[test]
+    fn refuses_the_parsers_own_names() {
+        for text in [
+            r#"{"a":{"$serde_json::private::RawValue":"[[[[1]]]]"}}"#,
+            r#"{"a":1,"b":[{"$serde_json::private::Number":"1"}]}"#,
+            r#"{"\u0024serde_json\u003a:private::Number":"1"}"#,
+        ] {
+            assert_eq!(check(text.as_bytes(), &JsonLimits::default()), Err(Exceeded::Reserved), "{text}");
+        }
+        for text in [r#"{"a":"$serde_json::private::Number"}"#, r#"["$serde_json::private::Number"]"#] {
+            assert_eq!(check(text.as_bytes(), &JsonLimits::default()), Ok(()), "{text}");
         }
     }
 
