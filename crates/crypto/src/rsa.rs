@@ -10,9 +10,10 @@ use crate::digest::Digest;
 use crate::{KeyError, Random};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{
-    KeyPair, KeySize, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPrivateDecryptingKey,
-    OaepPublicEncryptingKey, Pkcs1PrivateDecryptingKey, Pkcs1PublicEncryptingKey, PrivateDecryptingKey,
-    PublicEncryptingKey, RsaParameters, RsaPssSaltLength,
+    KeyPair, KeySize, OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384,
+    OAEP_SHA512_MGF1SHA512, OaepAlgorithm, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
+    Pkcs1PrivateDecryptingKey, Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey,
+    RsaParameters, RsaPssSaltLength,
 };
 use aws_lc_rs::signature::{
     self, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
@@ -47,6 +48,10 @@ pub enum Encryption {
     Oaep,
     /// OAEP with SHA-1, for key wrapping with older tools.
     OaepSha1,
+    /// OAEP with SHA-384.
+    OaepSha384,
+    /// OAEP with SHA-512.
+    OaepSha512,
     /// PKCS#1 version 1.5.
     Pkcs1v15,
 }
@@ -246,6 +251,8 @@ impl Encryption {
         match self {
             Self::Oaep => Some(&OAEP_SHA256_MGF1SHA256),
             Self::OaepSha1 => Some(&OAEP_SHA1_MGF1SHA1),
+            Self::OaepSha384 => Some(&OAEP_SHA384_MGF1SHA384),
+            Self::OaepSha512 => Some(&OAEP_SHA512_MGF1SHA512),
             Self::Pkcs1v15 => None,
         }
     }

@@ -86,7 +86,7 @@ fn signs_input_without_an_algorithm_as_it_is() {
 #[test]
 fn encrypts_and_decrypts() {
     let public = KEY.public().unwrap();
-    for how in [Encryption::Oaep, Encryption::OaepSha1, Encryption::Pkcs1v15] {
+    for how in [Encryption::Oaep, Encryption::OaepSha1, Encryption::OaepSha512, Encryption::Pkcs1v15] {
         let ciphertext = public.encrypt(how, b"plain").unwrap();
         assert_eq!(KEY.decrypt(how, &ciphertext).unwrap().as_slice(), b"plain");
         assert!(KEY.decrypt(how, &ciphertext[1..]).is_err());

@@ -10,7 +10,7 @@ use strongroom_barrier::{Barrier, Options};
 use strongroom_core::core::{Parts, Plugs, Settings};
 use strongroom_core::{Core, Fault};
 use strongroom_crypto::random::SystemRandom;
-use strongroom_engines::{Cubbyhole, Kv};
+use strongroom_engines::{Cubbyhole, Kv, Transit};
 use strongroom_storage::Store;
 use strongroom_system::{Identity, System, TokenMethod};
 use strongroom_wire::{Clock, SystemClock};
@@ -40,6 +40,7 @@ fn plugs() -> Plugs {
         .engine(Arc::new(Identity))
         .engine(Arc::new(Cubbyhole::default()))
         .engine(Arc::new(Kv::default()))
+        .engine(Arc::new(Transit::default()))
         .auth(Arc::new(TokenMethod))
         .auth(Arc::new(UserPass::new()))
         .auth(Arc::new(AppRole::new()))
