@@ -102,3 +102,28 @@ async fn identity_a_disabled_or_deleted_entity_ends_its_tokens_at_once() {
     assert_ne!(enter(&h, "a", "bob").await.1, entity);
     assert_eq!(status(&h, &token).await, 403);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn identity_membership_is_never_stale_while_others_read() {
+    let h = Arc::new(start().await);
+    let (token, entity) = enter(&h, "a", "bob").await;
+    let group = make(&h, "group", json!({"policies": "more"})).await;
+    let group = format!("identity/group/id/{group}");
+    // Requests of the same entity fill the cache at any moment, right or wrong.
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let reader = tokio::spawn({
+        let (h, token, stop) = (h.clone(), token.clone(), stop.clone());
+        async move {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                can(&h, &token, "kv/more").await;
+            }
+        }
+    });
+    for round in 0..200 {
+        let members = if round % 2 == 0 { json!([entity]) } else { json!([]) };
+        assert_eq!(write(&h, &group, json!({"member_entity_ids": members})).await, 204);
+        assert_eq!(can_read(&h, &token, "kv/more").await, round % 2 == 0, "round {round}");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    reader.await.unwrap();
+}
