@@ -252,8 +252,9 @@ class Bench:
         self.wrk("token", "token", ours)
         self.disk()
         pipeline = run_json([PROGRAMS / "pipeline", self.plan.seconds])
-        self.keep("pipeline 1", pipeline["one"])
-        self.keep("pipeline 2", pipeline["two"])
+        for threads, name in [(1, "one"), (2, "two")]:
+            self.keep(f"pipeline {threads}", pipeline[name])
+            self.keep(f"pipeline {threads} cpu", pipeline[f"{name}_cpu"])
 
     def disk(self):
         command = [PROGRAMS / "disk", self.folder, self.plan.secrets, self.plan.disk_seconds]
@@ -285,9 +286,9 @@ class Bench:
         print("\nProcessor time for each answer, which other work on the machine disturbs less:")
         for what, ours, hello in [("health", "health", "health"), ("read", "read", "read"), ("audited", "audited", "read")]:
             a, b = self.median(f"{ours} cpu"), self.median(f"hello {hello} cpu")
-            print(f"{what:<10} {a:6.2f} µs, hello {b:6.2f} µs, {b / a:.2f} of its speed")
-        for what in ["write 32", "write 256", "token"]:
-            print(f"{what:<10} {self.median(what + ' cpu'):6.2f} µs")
+            print(f"{what:<10} {a:7.2f} µs, hello {b:.2f} µs, {b / a:.2f} of its speed")
+        for what in ["write 32", "write 256", "token", "pipeline 1", "pipeline 2"]:
+            print(f"{what:<10} {self.median(what + ' cpu'):7.2f} µs")
         print(f"\nmemory after the run: {self.server.memory():.0f} MB")
         for note in self.notes:
             print(f"beware: {note}")

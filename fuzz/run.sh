@@ -17,7 +17,7 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-simplifycfg-branch-fold-threshold=0"
-cargo build --quiet --locked --release --target "$triple" --target-dir target
+cargo build --quiet --release --target "$triple" --target-dir target
 
 failed=()
 for target in "${targets[@]}"; do

@@ -1,29 +1,17 @@
-//! Bodies of requests. How they are read is private to the listener's crate, so its sources are
-//! included as they are.
+//! Bodies of requests, as a listener reads them.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use strongroom_http::settings::{self, JsonLimits};
+use strongroom_http::{JsonLimits, check_body};
 use strongroom_wire::Value;
-
-#[path = "../../crates/http/src/fields.rs"]
-mod fields;
-#[path = "../../crates/http/src/json_limits.rs"]
-mod json_limits;
-#[path = "../../crates/http/src/query.rs"]
-#[allow(dead_code)]
-mod query;
-#[path = "../../crates/http/src/refusal.rs"]
-#[allow(dead_code)]
-mod refusal;
 
 /// Small ones, so that every limit is reached.
 const LIMITS: JsonLimits = JsonLimits { depth: 8, string: 64, entries: 16, elements: 16, values: 64 };
 
 fuzz_target!(|bytes: &[u8]| {
-    for limits in [LIMITS, settings::JsonLimits::default()] {
-        let Ok(map) = fields::decode(bytes, Some("application/json"), &limits) else { continue };
+    for limits in [LIMITS, JsonLimits::default()] {
+        let Ok(map) = check_body(bytes, Some("application/json"), &limits) else { continue };
         let mut values = 0;
         measure(&Value::Object(map.clone()), 1, &mut values, &limits);
         assert!(values <= limits.values, "{values} values were taken");
@@ -32,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
         let again: strongroom_wire::Map = serde_json::from_slice(&text).expect("what was written is JSON");
         assert_eq!(map, again);
     }
-    let _ = fields::decode(bytes, Some("application/x-www-form-urlencoded"), &LIMITS);
+    let _ = check_body(bytes, Some("application/x-www-form-urlencoded"), &LIMITS);
 });
 
 /// Holds what was taken against the limits. Names count as values there, as they do in memory.
