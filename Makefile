@@ -32,6 +32,8 @@ test-rust:
 test-clients: setup
 	cargo build --locked --package strongroom
 	tests/clients/hvac/run.py $(PROGRAM)
+	tests/clients/vault-rs/run.py $(PROGRAM)
+	tests/clients/transit/run.py $(PROGRAM)
 
 # Ratios against a bare hyper server in the same run; see bench/README.md.
 bench:
