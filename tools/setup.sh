@@ -25,7 +25,7 @@ python_tools() {
 }
 
 case "${1:-test}" in
-  test) need_packages python3-venv cmake gcc g++ && python_tools ;;
+  test) need_packages python3-venv cmake gcc g++ openssl && python_tools ;;
   bench) need_packages wrk ;;
   *) echo "usage: tools/setup.sh [test|bench]" >&2; exit 2 ;;
 esac

@@ -22,6 +22,7 @@ FOLDERS = [
     "api/secrets_engines/test_kv.py",
     "api/secrets_engines/test_kv_v1.py",
     "api/secrets_engines/test_kv_v2.py",
+    "api/secrets_engines/test_transit.py",
     "api/secrets_engines/test_identity.py",
     "api/auth_methods/test_token.py",
     "api/auth_methods/test_approle.py",

@@ -68,3 +68,8 @@ fn userpass() {
 fn malformed() {
     hold("malformed");
 }
+
+#[test]
+fn transit() {
+    hold("transit");
+}
