@@ -7,15 +7,23 @@ cd "$(dirname "$0")/.."
 here=$PWD/.demo
 port=${STRONGROOM_DEMO_PORT:-8200}
 export VAULT_ADDR=http://127.0.0.1:$port
-unset VAULT_TOKEN VAULT_NAMESPACE VAULT_FORMAT 2>/dev/null || true
-export HOME=$here   # the token helper's file stays in the demo's folder
 
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
-run() { printf '\033[36m$ %s\033[0m\n' "$*"; "$@"; }
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+  bold=$'\033[1m' blue=$'\033[36m' plain=$'\033[0m'
+else
+  bold='' blue='' plain=''
+fi
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
+run() { printf '%s$ %s%s\n' "$blue" "$*" "$plain"; "$@"; }
+
+# Whether the server of an earlier run still runs; after a restart of the machine its number may be another's.
+running() { [ -f "$here/pid" ] && grep -qsF "$here/strongroom.hcl" "/proc/$(cat "$here/pid")/cmdline"; }
 stop() {
-  [ -f "$here/pid" ] || return 0
-  kill "$(cat "$here/pid")" 2>/dev/null || true
-  for _ in $(seq 50); do kill -0 "$(cat "$here/pid")" 2>/dev/null || break; sleep 0.1; done
+  if running; then
+    kill "$(cat "$here/pid")"
+    for _ in $(seq 100); do running || break; sleep 0.1; done
+    if running; then echo "process $(cat "$here/pid") does not stop" >&2; exit 1; fi
+  fi
   rm -f "$here/pid"
 }
 
@@ -27,15 +35,22 @@ case "${1:-}" in
 esac
 
 say "Building the program (the first time takes a few minutes)"
-HOME=$(getent passwd "$(id -u)" | cut -d: -f6) cargo build --quiet --locked --release --package strongroom
+cargo build --quiet --locked --release --package strongroom
 stop
+if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+  echo "Something else listens on port $port; name another one: STRONGROOM_DEMO_PORT=8210 make demo" >&2
+  exit 1
+fi
 rm -rf "$here"
+umask 077
 mkdir -p "$here/bin"
 ln -s "$PWD/target/release/strongroom" "$here/bin/strongroom"
 ln -s strongroom "$here/bin/vault"      # the same program under Vault's name
 export PATH=$here/bin:$PATH
+export HOME=$here                       # the token file stays in the demo's folder
+for name in $(compgen -e VAULT_); do [ "$name" = VAULT_ADDR ] || unset "$name"; done
 
-cat >"$here/strongroom.hcl" <<EOF
+cat >"$here/strongroom.hcl" <<END
 storage "redb" {
   path = "$here/data"
 }
@@ -43,57 +58,77 @@ listener "tcp" {
   address     = "127.0.0.1:$port"
   tls_disable = true            # a demo on this machine only
 }
-EOF
+END
 
 say "Starting a server on the embedded store in .demo/data"
-strongroom server -config="$here/strongroom.hcl" >"$here/server.log" 2>&1 &
+strongroom server -config="$here/strongroom.hcl" >"$here/server.log" 2>&1 </dev/null &
 echo $! >"$here/pid"
 for _ in $(seq 100); do
   code=0; vault status >/dev/null 2>&1 || code=$?
   [ "$code" != 1 ] && break
-  kill -0 "$(cat "$here/pid")" 2>/dev/null || { cat "$here/server.log"; exit 1; }
+  kill -0 "$(cat "$here/pid")" 2>/dev/null || break
   sleep 0.1
 done
+if [ "$code" = 1 ]; then
+  echo "The server did not start:" >&2
+  cat "$here/server.log" >&2
+  exit 1
+fi
 
 say "Initialising it: five key shares, any three of them unseal"
 vault operator init -format=json >"$here/keys.json"
-chmod 600 "$here/keys.json"
-key() { python3 -c "import json,sys; print(json.load(open('$here/keys.json'))$1)"; }
+key() { python3 -c "import json; print(json.load(open('$here/keys.json'))$1)"; }
 for n in 0 1 2; do vault operator unseal "$(key "['unseal_keys_b64'][$n]")" >/dev/null; done
 run vault status
 vault login -no-print "$(key "['root_token']")"
 
-say "An audit trail, a key/value store, a policy and a restricted token"
+say "An audit trail, a key/value store, a policy, and a token that may do no more than the policy says"
 run vault audit enable file file_path="$here/audit.log"
 run vault secrets enable -path=secret -version=2 kv
 printf 'path "secret/data/my-secret" {\n  capabilities = ["create", "update", "read"]\n}\n' >"$here/my-app.hcl"
+run cat "$here/my-app.hcl"
 run vault policy write my-app "$here/my-app.hcl"
-token=$(vault token create -policy=my-app -ttl=1h -field=token)
+printf '%s$ export VAULT_TOKEN=$(vault token create -policy=my-app -ttl=1h -field=token)%s\n' "$blue" "$plain"
+VAULT_TOKEN=$(vault token create -policy=my-app -ttl=1h -field=token)
+export VAULT_TOKEN
 
-say "The article's command, with the restricted token"
-export VAULT_TOKEN=$token
+say "The article's command, with that token"
 run vault kv put secret/my-secret username=admin password=s3cr3t
 run vault kv get secret/my-secret
 run vault kv get -field=username secret/my-secret; echo
-say "What the policy does not allow is refused"
+
+say "What the policy does not allow is refused, and an administrator can ask why"
 run vault kv get secret/other || true
+run env -u VAULT_TOKEN vault policy explain "$VAULT_TOKEN" GET secret/data/other
+
+say "The audit lines of all that, shortened: who did what, every secret hashed"
+python3 - "$here/audit.log" <<'END'
+import json, sys
+for line in open(sys.argv[1]):
+    entry = json.loads(line)
+    request = entry["request"]
+    if entry["type"] == "request" and request["path"].startswith("secret/data/"):
+        who = ",".join(entry["auth"].get("policies", []))
+        allowed = "allowed" if entry["auth"]["policy_results"]["allowed"] else "denied"
+        print(f'{entry["time"]} {who} {request["operation"]} {request["path"]} {allowed}')
+        if "data" in request:
+            print("    " + json.dumps(request["data"].get("data")))
+END
 unset VAULT_TOKEN
 
-say "Kubernetes login comes with the next release: the error says so"
+say "Kubernetes login is not there yet: the error says what there is"
 run vault auth enable kubernetes || true
 
-say "The last audit lines: who did what, every secret hashed"
-tail -n 4 "$here/audit.log" | cut -c1-400
+cat <<END
 
-cat <<EOF
-
-The server runs on $VAULT_ADDR (process $(cat "$here/pid"), log .demo/server.log). Go on with:
+The server runs on $VAULT_ADDR (process $(cat "$here/pid"), log .demo/server.log, keys and root token
+in .demo/keys.json). Go on with:
 
     export VAULT_ADDR=$VAULT_ADDR PATH=$here/bin:\$PATH
-    vault login                     # the root token is in .demo/keys.json
+    export VAULT_TOKEN=\$(cat $here/.vault-token)     # the root token
     vault kv put secret/another key=value
-    curl -H "X-Vault-Token: \$(cat $here/.vault-token)" $VAULT_ADDR/v1/secret/data/another
+    curl -H "X-Vault-Token: \$VAULT_TOKEN" $VAULT_ADDR/v1/secret/data/another
 
     demo/run.sh stop                # stops the server
     demo/run.sh clean               # and removes everything
-EOF
+END

@@ -259,6 +259,7 @@ impl Context<'_> {
         if config.token.is_empty() {
             config.token = token_helper::load(&*self.host.variable)?.unwrap_or_default();
         }
+        self.host.without_token = config.token.is_empty();
         Ok(Client::new(config))
     }
 

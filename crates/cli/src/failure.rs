@@ -21,6 +21,8 @@ pub struct Failure {
     pub(crate) exit: u8,
     pub(crate) message: String,
     pub(crate) shown: bool,
+    /// What to do about it; `{}` stands for the program's name.
+    pub(crate) advice: Option<String>,
     /// Whether the request was refused for want of permission, and what it asked for.
     pub(crate) refused: Option<(&'static str, String)>,
 }
@@ -28,7 +30,7 @@ pub struct Failure {
 impl Failure {
     /// The user's mistake, or something on this machine: exit code 1.
     pub fn local(message: impl Into<String>) -> Self {
-        Self { exit: 1, message: message.into(), shown: false, refused: None }
+        Self { exit: 1, message: message.into(), shown: false, advice: None, refused: None }
     }
 
     /// The server's side: exit code 2.
@@ -47,10 +49,15 @@ impl Failure {
         Self { refused: None, ..self }
     }
 
+    /// The same with what to do about it; `{}` stands for the program's name.
+    pub(crate) fn advised(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+
     /// A client's error, after `Error `: `reading secret/app` makes `Error reading secret/app: ...`.
     pub fn api(doing: impl Display, error: Error) -> Self {
         if let Error::Preview(text) = error {
-            return Self { exit: 0, message: text, shown: true, refused: None };
+            return Self { exit: 0, shown: true, ..Self::local(text) };
         }
         let refused = match &error {
             // A token that is no good is no matter of rules.
@@ -60,13 +67,9 @@ impl Failure {
             }
             _ => None,
         };
-        let mut message = format!("Error {doing}: {error}");
-        if let Some(advice) = advice(&error) {
-            message.push_str("\n\n");
-            message.push_str(&advice);
-        }
         let exit = if matches!(error, Error::Config(_)) { 1 } else { 2 };
-        Self { exit, message, shown: false, refused }
+        let message = format!("Error {doing}: {error}");
+        Self { exit, message, shown: false, advice: advice(&error), refused }
     }
 }
 
@@ -88,7 +91,7 @@ fn advice(error: &Error) -> Option<String> {
         Error::Connect { address, reason } => Some(match reason.kind() {
             std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => format!(
                 "Nothing listens at {address}. Set VAULT_ADDR (or -address) to the server's address, \
-                 or start a server to try things out: strongroom server -dev"
+                 or start a server to try things out: {{}} server -dev"
             ),
             _ => format!("Check that VAULT_ADDR (or -address) is right: it is {address}."),
         }),
@@ -131,17 +134,16 @@ fn api_advice(status: u16, errors: &[String]) -> Option<String> {
         return Some("The server speaks TLS: VAULT_ADDR (or -address) must begin with https://".to_owned());
     }
     if says("missing client token") {
-        return Some("No token was sent. Log in (strongroom login) or set VAULT_TOKEN.".to_owned());
+        return Some(NO_TOKEN.to_owned());
     }
     if says("plugin not found in the catalog") {
-        return Some(
-            "This server has no such type. Those it has: strongroom read sys/plugins/catalog".to_owned(),
-        );
+        return Some("This server has no such type. Those it has: {} read sys/plugins/catalog".to_owned());
     }
     match status {
-        503 if says("sealed") => {
-            Some("The server is sealed. Unseal it: strongroom operator unseal".to_owned())
-        }
+        503 if says("sealed") => Some("The server is sealed. Unseal it: {} operator unseal".to_owned()),
         _ => None,
     }
 }
+
+/// For requests that are refused because nobody is logged in.
+pub(crate) const NO_TOKEN: &str = "No token was sent. Log in ({} login) or set VAULT_TOKEN.";

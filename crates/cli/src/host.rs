@@ -22,6 +22,8 @@ pub struct Host {
     /// Whether there is someone to ask.
     pub interactive: bool,
     pub(crate) write_failed: bool,
+    /// Whether requests are sent with no token at all.
+    pub(crate) without_token: bool,
 }
 
 impl Host {
@@ -58,6 +60,7 @@ impl Host {
             stdout_is_terminal: false,
             interactive: false,
             write_failed: false,
+            without_token: false,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::command::{Command, Run};
 use crate::commands::{self, ABSENT, GROUPS};
 use crate::context::Context;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, NO_TOKEN, Outcome};
 use crate::host::Host;
 use crate::parse::{self, Parsed};
 use crate::{completion, help};
@@ -184,11 +184,16 @@ fn finish(outcome: Outcome, host: &mut Host) -> u8 {
         }
         Err(failure) => {
             host.write_err(&format!("{}\n", failure.message));
-            if let Some((method, path)) = failure.refused {
-                let program = host.program.clone();
-                host.write_err(&format!(
-                    "\nTo learn which rule decides, with a token that may: {program} policy explain TOKEN {method} {path}\n"
-                ));
+            let advice = match (failure.advice, failure.refused) {
+                (_, Some(_)) if host.without_token => Some(NO_TOKEN.to_owned()),
+                (None, Some((method, path))) => Some(format!(
+                    "To learn which rule decides, with a token that may: {{}} policy explain TOKEN {method} {path}"
+                )),
+                (advice, _) => advice,
+            };
+            if let Some(advice) = advice {
+                let advice = advice.replacen("{}", &host.program, 1);
+                host.write_err(&format!("\n{advice}\n"));
             }
             failure.exit
         }

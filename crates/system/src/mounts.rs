@@ -5,7 +5,7 @@ mod remount;
 mod settings;
 mod show;
 
-use crate::Answering;
+use crate::{Answering, plugins};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -173,12 +173,24 @@ async fn enable(call: Call<'_>, named: Named) -> Result<Response, Fault> {
     }
     settings::check_version(call.args)?;
     settings::check_ttls(call.core, &mount.config)?;
-    let unknown = || Fault::invalid(format!("plugin not found in the catalog: {}", mount.kind));
+    let unknown = || unknown_kind(&call, &mount);
     let backend = call.core.plugs.find(mount.class, &mount.kind).ok_or_else(unknown)?;
     backend.engine().check(&mut mount)?;
     place::check_free(&live(call.txn).await?, &mount.full_path())?;
     call.txn.put(&mount.record_key(), &mount)?;
     Ok(Response::none())
+}
+
+fn unknown_kind(call: &Call<'_>, mount: &Mount) -> Fault {
+    let what = match mount.class {
+        Class::Secret => "secrets engines",
+        Class::Auth => "auth methods",
+    };
+    let kinds = plugins::kinds(call.core, mount.class).join(", ");
+    Fault::invalid(format!(
+        "plugin not found in the catalog: {}; this version has the {what} {kinds}",
+        mount.kind
+    ))
 }
 
 /// A mount as the request describes it, without its settings.

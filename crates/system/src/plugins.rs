@@ -39,7 +39,8 @@ const RELOAD: &[Field] = &[
     Field::new("scope", Kind::Text, "Ignored: there is nothing to reload."),
 ];
 
-fn kinds(core: &Core, class: Class) -> Vec<&'static str> {
+/// The types that can be mounted.
+pub(crate) fn kinds(core: &Core, class: Class) -> Vec<&'static str> {
     core.plugs.kinds(class).into_iter().filter(|k| !BUILT_IN.contains(k)).collect()
 }
 

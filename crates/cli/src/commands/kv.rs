@@ -119,7 +119,9 @@ async fn get(cx: &mut Context<'_>) -> Outcome {
     if let Some(field) = cx.text("field").map(str::to_owned) {
         let data = secret.get("data").filter(|d| d.is_object());
         let data = data.ok_or_else(|| Failure::server(format!("No data found at {path}")))?;
-        return cx.print_field(data.get(&field).cloned(), &field);
+        // The word may mean all values, or one that is called so.
+        let whole = (field == "data").then_some(data);
+        return cx.print_field(data.get(&field).or(whole).cloned(), &field);
     }
     if cx.format()? != Format::Table {
         return cx.print_secret(&secret);

@@ -54,8 +54,8 @@ async fn login(cx: &mut Context<'_>) -> Outcome {
     }
     let auth = secret.auth.clone().filter(|auth| !auth.client_token.is_empty());
     let auth = auth.ok_or_else(|| Failure::server("The server's answer holds no token"))?;
-    if !no_store {
-        token_helper::store(&*cx.host.variable, &auth.client_token)?;
+    if !no_store && let Err(failure) = token_helper::store(&*cx.host.variable, &auth.client_token) {
+        return not_kept(cx, &secret, failure);
     }
     if token_only {
         cx.say_bare(&auth.client_token);
@@ -69,6 +69,17 @@ async fn login(cx: &mut Context<'_>) -> Outcome {
         cx.say(if no_store { NOT_KEPT } else { KEPT });
     }
     cx.print_secret(&secret)
+}
+
+/// The login went well, only the file could not be written: the token is not lost.
+fn not_kept(cx: &mut Context<'_>, secret: &Secret, failure: Failure) -> Outcome {
+    if cx.is_on("no-print") {
+        return Err(failure.exit(2));
+    }
+    cx.warn(failure.message);
+    cx.warn("The login succeeded, but its token is not stored. It is shown here: set VAULT_TOKEN to it to use it.\n");
+    cx.print_secret(secret)?;
+    Ok(Exit(2))
 }
 
 /// Checks a token by looking it up, and makes the answer of a login of it.

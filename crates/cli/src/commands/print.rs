@@ -25,8 +25,9 @@ fn print(cx: &mut Context<'_>) -> Outcome {
         Some(token) => Some(token),
         None => token_helper::load(&*cx.host.variable)?,
     };
-    let token = token
-        .ok_or_else(|| Failure::local("There is no token: log in (strongroom login) or set VAULT_TOKEN"))?;
+    let token = token.ok_or_else(|| {
+        Failure::local("There is no token.").advised("Log in ({} login) or set VAULT_TOKEN.")
+    })?;
     cx.say(token.trim());
     Ok(Exit::OK)
 }

@@ -82,7 +82,7 @@ pub(crate) fn field(secret: &Secret, name: &str) -> Option<Value> {
     match name {
         "refresh_interval" => from_data().or_else(|| Some(secret.lease_duration.into())),
         "lease_id" if !secret.lease_id.is_empty() => Some(secret.lease_id.clone().into()),
-        "data" => secret.data.clone().map(Value::Object),
+        "data" => from_data().or_else(|| secret.data.clone().map(Value::Object)),
         _ => from_data(),
     }
 }

@@ -36,8 +36,25 @@ fn a_versioned_secret_in_sections() {
         assert_eq!(stage.run(line).out, expected, "{line}");
     }
     assert_eq!(stage.run("kv get -field=password secret/app").out, "p4ss");
+    assert_eq!(stage.run("kv get -field=data secret/app").out, "map[password:p4ss user:app]");
     assert_eq!(stage.run("kv get -field=nope secret/app").code, 1);
     assert_eq!(stage.server.lines().iter().filter(|l| *l == "GET /v1/secret/data/app?version=2").count(), 1);
+}
+
+#[test]
+fn the_word_data_means_the_values_unless_one_is_called_so() {
+    let named = r#"{"data":{"data":{"data":"x"},"metadata":{"version":1}}}"#;
+    let stage = Stage::new(kv2(move |_| json(200, named)));
+    assert_eq!(stage.run("kv get -field=data secret/app").out, "x");
+    assert_eq!(stage.run("read -field=data -format=json secret/data/app").out, "{\n  \"data\": \"x\"\n}");
+}
+
+#[test]
+fn an_unknown_store_is_told_from_a_rule() {
+    let stage = Stage::new(|_| json(403, r#"{"errors":["permission denied"]}"#));
+    let ran = stage.run("kv get nowhere/app");
+    assert!(ran.code == 2 && ran.err.contains("vault secrets list"), "{}", ran.err);
+    assert!(!ran.err.contains("policy explain"), "{}", ran.err);
 }
 
 #[test]

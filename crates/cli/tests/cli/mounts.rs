@@ -256,7 +256,11 @@ fn mistakes_are_named() {
     });
     for (line, code, text) in [
         ("auth enable kubernetes", 2, "* plugin not found in the catalog: kubernetes"),
-        ("auth enable kubernetes", 2, "This server has no such type."),
+        (
+            "auth enable kubernetes",
+            2,
+            "This server has no such type. Those it has: vault read sys/plugins/catalog",
+        ),
         ("auth enable kubernetes", 2, "Error enabling kubernetes auth: Error making API request."),
         ("secrets enable plugin", 1, "-plugin-name"),
         ("secrets enable", 1, "Not enough arguments (expected 1, got 0)"),

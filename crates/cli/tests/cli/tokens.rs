@@ -112,6 +112,19 @@ fn logging_in_keeps_the_token() {
 }
 
 #[test]
+fn a_token_that_cannot_be_kept_is_shown() {
+    let mut stage = Stage::new(|_| json(200, r#"{"data":{"accessor":"a","policies":["root"]}}"#));
+    stage.variables.remove("VAULT_TOKEN");
+    let home = stage.home.path().join("missing").to_string_lossy().into_owned();
+    stage.variables.insert("HOME".to_owned(), home.clone());
+    let ran = stage.run("login hvs.root");
+    assert!(ran.code == 2 && ran.out.contains("token                hvs.root\n"), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains(&home) && ran.err.contains("not stored"), "{}", ran.err);
+    let ran = stage.run("login -no-print hvs.root");
+    assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains(&home), "{}{}", ran.out, ran.err);
+}
+
+#[test]
 fn tokens_are_looked_up_renewed_and_revoked() {
     let stage = Stage::new(|seen| match seen.target.as_str() {
         t if t.contains("capabilities") => json(200, r#"{"data":{"capabilities":["update","read"]}}"#),

@@ -5,7 +5,7 @@ use crate::canned::json;
 
 #[test]
 fn errors_name_the_way_on() {
-    let stage = Stage::new(|seen| match seen.target.as_str() {
+    let mut stage = Stage::new(|seen| match seen.target.as_str() {
         "/v1/sealed" => json(503, r#"{"errors":["Vault is sealed"]}"#),
         "/v1/none" => json(403, r#"{"errors":["missing client token"]}"#),
         _ => json(403, r#"{"errors":["permission denied"]}"#),
@@ -32,6 +32,14 @@ fn errors_name_the_way_on() {
     assert!(ran.err.contains("server gave HTTP response to HTTPS client"), "{}", ran.err);
     let ran = stage.run("read -address=127.0.0.1 x");
     assert!(ran.code == 1 && ran.err.contains("must begin with http://"), "{}", ran.err);
+    assert_eq!(
+        stage.run("read sealed").err.lines().last(),
+        Some("The server is sealed. Unseal it: vault operator unseal")
+    );
+    stage.variables.remove("VAULT_TOKEN");
+    let ran = stage.run("read secret/x");
+    let told = "\n\nNo token was sent. Log in (vault login) or set VAULT_TOKEN.\n";
+    assert!(ran.code == 2 && ran.err.ends_with(told), "{}", ran.err);
     assert!(stage.run("read -mfa=x y").err.contains("no login MFA"));
     assert!(stage.run("read -header=X-Vault-Token=x y").err.contains("flags of their own"));
 }

@@ -56,8 +56,11 @@ pub(super) async fn find(cx: &Context<'_>, client: &Client) -> Result<Place, Fai
         let mount = given_mount.map_or(String::new(), |m| format!("{m}/"));
         return Ok(Place { mount, key: argument, versioned: false });
     }
+    let status = answer.status;
     let checked = answer.checked().and_then(|a| a.secret());
-    let secret = checked.doing(format!("asking which store {asked} is in"))?.unwrap_or_default();
+    let secret = checked.doing(format!("asking which store {asked} is in"));
+    let secret =
+        secret.map_err(|e| if status == 403 { unknown_store(e, &asked) } else { e })?.unwrap_or_default();
     let mount = format!("{}/", secret.text("path").unwrap_or_default().trim_end_matches('/'));
     let version = secret.get("options").and_then(|o| o.get("version")).and_then(Value::as_str);
     let key = match given_mount {
@@ -67,4 +70,12 @@ pub(super) async fn find(cx: &Context<'_>, client: &Client) -> Result<Place, Fai
         }
     };
     Ok(Place { mount, key, versioned: version == Some("2") })
+}
+
+/// The server does not say whether there is such a store to those who may use nothing in it.
+fn unknown_store(failure: Failure, asked: &str) -> Failure {
+    failure.advised(format!(
+        "Either no store is mounted there (see: {{}} secrets list), or no policy of the token grants access to a \
+         path below {asked:?}."
+    ))
 }
