@@ -110,7 +110,7 @@ fn advice(error: &Error) -> Option<String> {
 fn tls_advice(address: &str, reason: &str) -> String {
     if ["UnknownIssuer", "BadSignature", "CaUsedAsEndEntity"].iter().any(|r| reason.contains(r)) {
         return "x509: certificate signed by unknown authority. Set VAULT_CACERT (or -ca-cert) to the PEM file of \
-                the authority that signed the server's certificate."
+                the authority that signed the server's certificate, or of that certificate if it signed itself."
             .to_owned();
     }
     if reason.contains("not valid for name") || reason.contains("NotValidForName") {

@@ -1,11 +1,12 @@
 //! The TLS side of the settings.
 
 use crate::config::{ConfigError, Tls};
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,11 +20,11 @@ pub(crate) fn client_config(tls: &Tls) -> Result<Arc<ClientConfig>, ConfigError>
     let builder = if tls.skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
     } else {
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots(tls)?), provider).build().map_err(
-                |e| ConfigError::Tls(format!("no authority to trust: {e}; name one in VAULT_CACERT")),
-            )?;
-        builder.with_webpki_verifier(verifier)
+        let (roots, named) = roots(tls)?;
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|e| ConfigError::Tls(format!("no authority to trust: {e}; name one in VAULT_CACERT")))?;
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(NamedOrSigned { inner, named }))
     };
     let mut config = match (&tls.client_cert, &tls.client_key) {
         (None, None) => builder.with_no_client_auth(),
@@ -44,9 +45,14 @@ pub(crate) fn client_config(tls: &Tls) -> Result<Arc<ClientConfig>, ConfigError>
     Ok(Arc::new(config))
 }
 
-/// The authorities named in the settings, or else the system's.
-fn roots(tls: &Tls) -> Result<RootCertStore, ConfigError> {
+/// The authorities named in the settings, or else the system's; and the certificates that were named.
+fn roots(tls: &Tls) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), ConfigError> {
     let mut store = RootCertStore::empty();
+    let mut named = Vec::new();
+    let mut add = |store: &mut RootCertStore, chain: Vec<CertificateDer<'static>>, file: &Path| {
+        named.extend(chain.iter().cloned());
+        add(store, chain, file)
+    };
     if let Some(file) = &tls.ca_cert {
         add(&mut store, certificates(file, "CA certificate")?, file)?;
     } else if let Some(pem) = &tls.ca_cert_pem {
@@ -60,15 +66,15 @@ fn roots(tls: &Tls) -> Result<RootCertStore, ConfigError> {
             add(&mut store, certificates(&file, "CA certificate")?, &file)?;
         }
     } else {
-        let named = tls.system_file.iter().map(PathBuf::as_path);
-        let Some(file) = named.chain(SYSTEM_FILES.iter().map(Path::new)).find(|p| p.is_file()) else {
+        let chosen = tls.system_file.iter().map(PathBuf::as_path);
+        let Some(file) = chosen.chain(SYSTEM_FILES.iter().map(Path::new)).find(|p| p.is_file()) else {
             let text = "the system's list of authorities was not found: name the server's CA in VAULT_CACERT";
             return Err(ConfigError::Tls(text.to_owned()));
         };
         // The system's list may hold certificates too old for rustls: those are passed over.
         store.add_parsable_certificates(certificates(file, "system's CA list")?);
     }
-    Ok(store)
+    Ok((store, named))
 }
 
 fn add(
@@ -110,6 +116,56 @@ const SYSTEM_FILES: &[&str] = &[
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+
+/// A certificate signed by one of the authorities, or one that was itself named in the settings: what
+/// `openssl req -x509` makes is marked as an authority's, and people name it as the server's own.
+#[derive(Debug)]
+struct NamedOrSigned {
+    inner: Arc<WebPkiServerVerifier>,
+    named: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for NamedOrSigned {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.inner.verify_server_cert(certificate, intermediates, name, ocsp, now) {
+            // Its time of validity has been checked when this error comes, its name has not.
+            Err(e) if e.to_string().contains("CaUsedAsEndEntity") && self.named.contains(certificate) => {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            result => result,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
 
 /// `VAULT_SKIP_VERIFY`: any certificate will do, though the server must still hold its key.
 #[derive(Debug)]

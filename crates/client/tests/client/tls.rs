@@ -3,7 +3,7 @@
 use crate::canned::{Canned, json};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,12 +17,26 @@ async fn tls_server() -> (SocketAddr, String) {
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+    (serve(leaf.der().clone(), &key).await, ca.pem())
+}
+
+/// A TLS server for `localhost` whose certificate is marked as an authority's, and its PEM.
+async fn self_signed_server(last_year: i32) -> (SocketAddr, String) {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    (serve(certificate.der().clone(), &key).await, certificate.pem())
+}
+
+async fn serve(certificate: CertificateDer<'static>, key: &KeyPair) -> SocketAddr {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .with_single_cert(vec![certificate], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -39,7 +53,7 @@ async fn tls_server() -> (SocketAddr, String) {
             });
         }
     });
-    (address, ca.pem())
+    address
 }
 
 async fn ask(address: &str, change: impl FnOnce(&mut Config)) -> Result<(), Error> {
@@ -69,6 +83,24 @@ async fn authorities_come_from_file_folder_or_text() {
     .await
     .unwrap();
     ask(&by_address, |c| c.tls.skip_verify = true).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_when_it_is_named() {
+    let (server, pem) = self_signed_server(2990).await;
+    let named = format!("https://localhost:{}", server.port());
+    ask(&named, |c| c.tls.ca_cert_pem = Some(pem.clone())).await.unwrap();
+    for (address, pem, reason) in [
+        (format!("https://{server}"), pem, "not valid for name"),
+        (named, self_signed_server(2990).await.1, "invalid peer certificate"),
+    ] {
+        let text = ask(&address, |c| c.tls.ca_cert_pem = Some(pem)).await.unwrap_err().to_string();
+        assert!(text.contains(reason), "{text}");
+    }
+    let (server, pem) = self_signed_server(2001).await;
+    let named = format!("https://localhost:{}", server.port());
+    let text = ask(&named, |c| c.tls.ca_cert_pem = Some(pem)).await.unwrap_err().to_string();
+    assert!(text.contains("expired"), "{text}");
 }
 
 #[tokio::test]
