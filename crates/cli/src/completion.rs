@@ -1,6 +1,7 @@
 //! Completions for shells, made from the declarations.
 
 use crate::command::{Command, Takes};
+use crate::commands::GROUPS;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::host::Host;
 use std::collections::BTreeMap;
@@ -8,16 +9,16 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
+/// The words that may follow each sequence of words.
+type NextWords = BTreeMap<String, Vec<String>>;
+
 /// The script for a shell.
 pub(crate) fn script(shell: &str, commands: &[&'static Command], program: &str) -> Result<String, Failure> {
     let words = next_words(commands);
     match shell {
         "bash" => Ok(bash(&words, program)),
-        "zsh" => Ok(format!(
-            "#compdef {program}\nautoload -U +X bashcompinit && bashcompinit\n{}",
-            bash(&words, program)
-        )),
-        "fish" => Ok(fish(commands, program)),
+        "zsh" => Ok(zsh(&words, program)),
+        "fish" => Ok(fish(&words, commands, program)),
         other => {
             Err(Failure::local(format!("There are no completions for {other:?}: use bash, zsh or fish")))
         }
@@ -67,8 +68,8 @@ pub(crate) fn uninstall(host: &mut Host) -> Outcome {
 }
 
 /// What may follow each sequence of words: further words, or flags.
-fn next_words(commands: &[&'static Command]) -> BTreeMap<String, Vec<String>> {
-    let mut next: BTreeMap<String, Vec<String>> = BTreeMap::new();
+fn next_words(commands: &[&'static Command]) -> NextWords {
+    let mut next = NextWords::new();
     for command in commands {
         let mut before = String::new();
         for word in command.name.split(' ') {
@@ -87,12 +88,9 @@ fn next_words(commands: &[&'static Command]) -> BTreeMap<String, Vec<String>> {
     next
 }
 
-fn bash(words: &BTreeMap<String, Vec<String>>, program: &str) -> String {
-    let function = format!("_{}", program.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
-    let mut cases = String::new();
-    for (before, after) in words {
-        let _ = writeln!(cases, "    '{before}') next='{}';;", after.join(" "));
-    }
+fn bash(words: &NextWords, program: &str) -> String {
+    let function = function_name(program);
+    let cases = cases(words, |after| format!("'{}'", after.join(" ")));
     format!(
         "{function}() {{\n  local cur=${{COMP_WORDS[COMP_CWORD]}} path='' next='' word\n  \
          for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n    case $word in -*|=|*/*) break;; esac\n    \
@@ -103,30 +101,71 @@ fn bash(words: &BTreeMap<String, Vec<String>>, program: &str) -> String {
     )
 }
 
-fn fish(commands: &[&'static Command], program: &str) -> String {
+/// Works sourced as well as from a folder of `fpath`.
+fn zsh(words: &NextWords, program: &str) -> String {
+    let function = function_name(program);
+    let cases = cases(words, |after| format!("({})", after.join(" ")));
+    format!(
+        "#compdef {program}\n{function}() {{\n  local before='' word\n  local -a next\n  \
+         for word in \"${{(@)words[2,CURRENT-1]}}\"; do\n    case $word in -*|=|*/*) break;; esac\n    \
+         before=\"${{before:+$before }}$word\"\n  done\n  case $before in\n{cases}  esac\n  \
+         local -a open=(${{(M)next:#*=}}) whole=(${{next:#*=}})\n  local -i found=1\n  \
+         (( $#open )) && compadd -S '' -a open && found=0\n  \
+         (( $#whole )) && compadd -a whole && found=0\n  \
+         (( found )) && _files\n  return found\n}}\n\
+         if [[ ${{funcstack[1]}} == {function} ]]; then\n  {function} \"$@\"\nelse\n  \
+         (( ${{+functions[compdef]}} )) || {{ autoload -Uz compinit && compinit }}\n  \
+         compdef {function} {program}\nfi\n"
+    )
+}
+
+fn function_name(program: &str) -> String {
+    format!("_{}", program.replace(|c: char| !c.is_ascii_alphanumeric(), "_"))
+}
+
+fn cases(words: &NextWords, list: impl Fn(&[String]) -> String) -> String {
+    let mut cases = String::new();
+    for (before, after) in words {
+        let _ = writeln!(cases, "    '{before}') next={};;", list(after));
+    }
+    cases
+}
+
+fn fish(words: &NextWords, commands: &[&'static Command], program: &str) -> String {
     let mut out = format!("complete -c {program} -f\n");
-    for command in commands {
-        let words: Vec<&str> = command.name.split(' ').collect();
-        for (i, word) in words.iter().enumerate() {
-            let seen: String =
-                words.iter().take(i).map(|w| format!("__fish_seen_subcommand_from {w}; and ")).collect();
-            let about = if i + 1 == words.len() { command.about } else { "" };
-            let line = format!(
-                "complete -c {program} -n '{seen}not __fish_seen_subcommand_from {word}' -a {word} -d {}",
-                fish_quoted(about)
-            );
-            let _ = writeln!(out, "{line}");
+    for (before, after) in words {
+        let after: Vec<&str> = after.iter().map(String::as_str).filter(|w| !w.starts_with('-')).collect();
+        let condition = if before.is_empty() {
+            "__fish_use_subcommand".to_owned()
+        } else {
+            format!("{}; and not __fish_seen_subcommand_from {}", fish_seen(before), after.join(" "))
+        };
+        for word in after {
+            let about = fish_quoted(about(format!("{before} {word}").trim_start(), commands));
+            let _ = writeln!(out, "complete -c {program} -n '{condition}' -a {word} -d {about}");
         }
-        let seen: Vec<String> = words.iter().map(|w| format!("__fish_seen_subcommand_from {w}")).collect();
+    }
+    for command in commands {
+        let condition = fish_seen(command.name);
         for flag in command.all_flags() {
             let needs = if flag.takes == Takes::Switch { "" } else { " -r" };
-            let condition = seen.join("; and ");
             let about = fish_quoted(flag.help);
             let _ =
                 writeln!(out, "complete -c {program} -n '{condition}' -o {}{needs} -d {about}", flag.name);
         }
     }
     out
+}
+
+fn fish_seen(words: &str) -> String {
+    let seen: Vec<String> = words.split(' ').map(|w| format!("__fish_seen_subcommand_from {w}")).collect();
+    seen.join("; and ")
+}
+
+fn about(name: &str, commands: &[&'static Command]) -> &'static str {
+    let command = commands.iter().find(|c| c.name == name).map(|c| c.about);
+    let group = || GROUPS.iter().find(|(group, _)| *group == name).map(|(_, about)| *about);
+    command.or_else(group).unwrap_or_default()
 }
 
 fn fish_quoted(text: &str) -> String {
