@@ -22,7 +22,7 @@ use strongroom_core::{
     Remote, Request, RouteTable, Txn, keys,
 };
 use strongroom_crypto::{Random, Secret, random};
-use strongroom_storage::MemoryStore;
+use strongroom_storage::{MemoryStore, Store};
 use strongroom_wire::Clock;
 
 /// A core to send requests to.
@@ -62,14 +62,27 @@ impl Harness {
         Self { root, ..empty }
     }
 
+    /// The same over a store that the test brings, with the share that unseals it.
+    pub async fn start_over(plugs: Plugs, store: Arc<dyn Store>) -> (Self, Secret<Vec<u8>>) {
+        let empty = Self::over(plugs, store);
+        let one = SealConfig::new(1, 1).expect("one share");
+        let share = empty.core.barrier.init(one).await.expect("an initialised barrier").swap_remove(0);
+        let root = empty.core.bootstrap().await.expect("the first records").token.expose().clone();
+        let unsealed = Self { root, ..empty };
+        (unsealed, share)
+    }
+
     /// A core on an empty store, not initialised. Its root token is empty.
     pub fn empty(plugs: Plugs) -> Self {
+        Self::over(plugs, Arc::new(MemoryStore::new()))
+    }
+
+    fn over(plugs: Plugs, store: Arc<dyn Store>) -> Self {
         let now = "2026-01-02T03:04:05.678901234Z".parse().expect("a valid time");
         let clock = Arc::new(VirtualClock::new(now));
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(1));
         let times = clock.clone();
-        let barrier =
-            Barrier::new(Arc::new(MemoryStore::new()), random.clone(), Options::new(move || times.now()));
+        let barrier = Barrier::new(store, random.clone(), Options::new(move || times.now()));
         let parts = Parts {
             barrier: Arc::new(barrier),
             audit: Arc::new(Broker::new(random.clone(), clock.clone())),

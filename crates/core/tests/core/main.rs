@@ -1,0 +1,8 @@
+//! The core through its own interface and through the pipeline, with the harness' store and clock.
+
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod lender;
+#[cfg(test)]
+mod uses;
