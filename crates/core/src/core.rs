@@ -160,6 +160,8 @@ pub struct Core {
     pub(crate) acls: AclCache,
     pub(crate) standings: crate::identity::standing::Standings,
     pub(crate) tombstones: Tombstones,
+    /// Held while memory is brought up to what is stored.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) jobs_wake: Notify,
     pub(crate) expiry_wake: Notify,
     tokens: ArcSwapOption<TokenSealer>,
@@ -194,6 +196,7 @@ impl Core {
             acls: AclCache::default(),
             standings: Default::default(),
             tombstones: Tombstones::default(),
+            reloading: tokio::sync::Mutex::default(),
             jobs_wake: Notify::new(),
             expiry_wake: Notify::new(),
             tokens: ArcSwapOption::empty(),

@@ -20,6 +20,9 @@ impl Core {
             seen.expiry |= is(keys::EXPIRY);
             seen.groups |= is(keys::GROUP) || is(keys::GROUPS_OF);
         }
+        // One after the other: each reads after its own commit, so the last one has read them all, and
+        // none puts an older state in the place of a newer one.
+        let _turn = if seen.reads_anew() { Some(self.reloading.lock().await) } else { None };
         if seen.policies {
             self.forget_policies();
         }
@@ -76,4 +79,10 @@ struct Seen {
     jobs: bool,
     expiry: bool,
     groups: bool,
+}
+
+impl Seen {
+    fn reads_anew(&self) -> bool {
+        self.mounts || self.quotas || self.headers || self.jobs
+    }
 }

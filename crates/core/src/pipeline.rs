@@ -29,6 +29,8 @@ pub(crate) struct Case {
     pub(crate) allowed: bool,
     /// What the token may do; known once it was asked, never on open routes.
     pub(crate) rights: Option<Rights>,
+    /// What told a creation from an update, for the first try to begin with.
+    looked: Option<Txn>,
     sudo: bool,
 }
 
@@ -122,6 +124,7 @@ impl Core {
             token_issued: String::new(),
             allowed: false,
             rights: None,
+            looked: None,
             sudo: false,
         }
     }
@@ -129,7 +132,7 @@ impl Core {
     async fn run(self: Arc<Self>, mut case: Case) -> Answer {
         let _entered = self.in_flight.enter(case.seen());
         let outcome = match self.authorise(&mut case).await {
-            Ok(()) => self.carry_out(&case).await,
+            Ok(()) => self.carry_out(&mut case).await,
             Err(fault) => self.refuse(&case, fault).await,
         };
         let answer = self.close(&case, outcome).await;
@@ -162,8 +165,12 @@ impl Core {
         if let Some(token) = &case.token {
             case.rights = Some(self.rights(&token.entry).await?);
         }
-        if case.operation == Operation::Update && !self.exists(case).await? {
-            case.operation = Operation::Create;
+        if case.operation == Operation::Update {
+            let (is_there, looked) = self.exists(case).await?;
+            case.looked = looked;
+            if !is_there {
+                case.operation = Operation::Create;
+            }
         }
         self.ask_policy(case).await?;
         match case.op() {
@@ -203,10 +210,13 @@ impl Core {
         if self.is_locked_out(&mounted.entry, &name).await? { Err(Fault::Denied) } else { Ok(()) }
     }
 
-    /// Whether what a write names is there; routes without a check always update.
-    async fn exists(self: &Arc<Self>, case: &Case) -> Result<bool, Fault> {
-        let (Some(routed), Some(route)) = (&case.routed, case.route()) else { return Ok(true) };
-        let (Some(check), Some((_, captures))) = (route.exists, &routed.route) else { return Ok(true) };
+    /// Whether what a write names is there, and what was read to tell; routes without a check always
+    /// update.
+    async fn exists(self: &Arc<Self>, case: &Case) -> Result<(bool, Option<Txn>), Fault> {
+        let (Some(routed), Some(route)) = (&case.routed, case.route()) else { return Ok((true, None)) };
+        let (Some(check), Some((_, captures))) = (route.exists, &routed.route) else {
+            return Ok((true, None));
+        };
         let args = Args::decode(route.fields, captures, &Map::new())?;
         let mut txn = self.txn();
         let call = ExistsCall {
@@ -216,7 +226,27 @@ impl Core {
             args: &args,
             txn: &mut txn,
         };
-        check(call).await
+        let is_there = check(call).await?;
+        Ok((is_there, Some(txn)))
+    }
+
+    /// The transaction of one try. It holds what told a creation from an update, so that its commit loses
+    /// if that has changed; the next try then looks, and asks policy, again.
+    async fn begin(self: &Arc<Self>, case: &mut Case) -> Result<Txn, Fault> {
+        if let Some(looked) = case.looked.take() {
+            return Ok(looked);
+        }
+        let may_differ = matches!(case.operation, Operation::Create | Operation::Update);
+        if !may_differ || case.rights.is_none() {
+            return Ok(self.txn());
+        }
+        let (is_there, looked) = self.exists(case).await?;
+        let operation = if is_there { Operation::Update } else { Operation::Create };
+        if operation != case.operation {
+            case.operation = operation;
+            self.ask_policy(case).await?;
+        }
+        Ok(looked.unwrap_or_else(|| self.txn()))
     }
 
     async fn ask_policy(&self, case: &mut Case) -> Result<(), Fault> {
@@ -257,7 +287,7 @@ impl Core {
     }
 
     /// Runs the handler until its commit wins.
-    async fn carry_out(self: &Arc<Self>, case: &Case) -> Result<Sent, Fault> {
+    async fn carry_out(self: &Arc<Self>, case: &mut Case) -> Result<Sent, Fault> {
         let mut pending = self.audit_request(case, "");
         // A read has no effect before its answer leaves, so its entry is written while it is read and
         // waited for together with the answer's. Everything else waits here.
@@ -265,7 +295,7 @@ impl Core {
             self.written(pending.take()).await?;
         }
         for _ in 0..MAX_TRIES {
-            let mut txn = self.txn();
+            let mut txn = self.begin(case).await?;
             let outcome = self.attempt(case, &mut txn).await;
             let (txn, outcome) = match outcome {
                 Err(Fault::Conflict) => {

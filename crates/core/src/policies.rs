@@ -71,8 +71,13 @@ impl AclCache {
         self.merged.lock().unwrap_or_else(PoisonError::into_inner).get(names).cloned()
     }
 
-    fn put(&self, names: &[String], acl: Arc<Acl>) {
+    /// Keeps a merged set if it is current still. That is asked under the lock: whoever changes a policy
+    /// raises the generation before clearing, so what passes here is cleared there.
+    fn put(&self, names: &[String], acl: Arc<Acl>, is_current: impl FnOnce() -> bool) {
         let mut merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_current() {
+            return;
+        }
         if merged.len() >= MERGED_SETS {
             merged.clear();
         }
@@ -89,9 +94,7 @@ impl Core {
         let generation = self.policy_generation();
         let acl = Arc::new(self.merge(names).await?);
         // A policy that changed while it was read must not be kept.
-        if generation == self.policy_generation() {
-            self.acls.put(names, acl.clone());
-        }
+        self.acls.put(names, acl.clone(), || generation == self.policy_generation());
         Ok(acl)
     }
 

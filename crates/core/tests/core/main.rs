@@ -5,4 +5,6 @@ mod audit;
 #[cfg(test)]
 mod lender;
 #[cfg(test)]
+mod pipeline;
+#[cfg(test)]
 mod uses;
