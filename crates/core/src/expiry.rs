@@ -1,8 +1,8 @@
 //! Ends what has come to its end. The index lies on disk in the order of time: memory holds no more
 //! than the next page of it, and start-up does not depend on how many there are.
 
-use crate::lease::{self, Due};
-use crate::{Core, Fault, keys};
+use crate::lease::{self, Due, Mark};
+use crate::{Core, Fault, keys, ttl};
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use std::time::Duration;
 const PAGE: usize = 256;
 /// How many are ended in one commit.
 const SLICE: usize = 32;
+/// Seconds until what cannot be read is looked at again.
+const LATER: u64 = 60;
 /// The longest pause; a clock that was set is noticed after it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -41,16 +43,25 @@ impl Core {
     async fn end_slice(self: &Arc<Self>, slice: &[(Bytes, Due)]) -> Result<(), Fault> {
         let mut txn = self.txn();
         for (key, due) in slice {
+            // Renewed or revoked since the page was read.
+            if !txn.exists(key).await? {
+                continue;
+            }
+            let before = txn.save();
             let ended = match due {
                 Due::Token(accessor) => self.revoke_token(&mut txn, accessor).await,
-                Due::Lease(id) => self.revoke_lease(&mut txn, id, false).await,
+                Due::Lease(id) => self.revoke_or_put_off(&mut txn, id, false).await,
             };
-            match (ended, due) {
-                (Ok(()), _) => txn.delete(key),
-                (Err(fault @ (Fault::Sealed | Fault::Conflict)), _) => return Err(fault),
-                (Err(fault), Due::Lease(id)) => self.postpone_revocation(id, &fault.to_string()).await?,
-                (Err(fault), Due::Token(_)) => return Err(fault),
+            if let Err(fault) = ended {
+                if matches!(fault, Fault::Sealed | Fault::Conflict) {
+                    return Err(fault);
+                }
+                // What cannot be read must not keep everything behind it from ending.
+                tracing::error!(?due, %fault, "what has come to its end cannot be ended and is tried again later");
+                txn.roll_back(before);
+                txn.put(&lease::expiry_key(ttl::ends(self.clock.now(), LATER), due), &Mark {})?;
             }
+            txn.delete(key);
         }
         match self.commit(txn).await {
             // Somebody renewed or revoked one of them meanwhile: the next look sees it.

@@ -2,12 +2,11 @@
 //! carried out in bounded commits that survive a crash half-way.
 
 use crate::identity::{aliases, groups};
-use crate::lease::LeaseRecord;
+use crate::lease::{LeaseEntry, LeaseRecord};
 use crate::mount::Class;
-use crate::token::TokenEntry;
+use crate::token::{Kind, TokenEntry};
 use crate::{Core, Fault, Mount, Record, Txn, keys};
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -48,13 +47,31 @@ pub enum Job {
 
 impl Record for Job {}
 
+/// How far a job has come that goes through leases once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Place {
+    /// The lease that was looked at last.
+    after: String,
+    /// Every lease was looked at.
+    leases_done: bool,
+    /// Why a lease of this pass is still there.
+    unread: Option<String>,
+}
+
+impl Record for Place {}
+
+/// How the ids of jobs begin that are tombstones too. There are few of them, whereas of the others a
+/// family of tokens can leave thousands.
+const TOMBSTONE: &str = "tombstone-";
 /// Entries handled in one commit.
 const SLICE: usize = 128;
 
 impl Job {
     /// Leaves the job behind in a transaction.
     pub fn enqueue(&self, txn: &mut Txn, random: &dyn Random) -> Result<(), Fault> {
-        txn.put(&keys::core(keys::JOB, &random::base62(random, 12)), self)
+        let kind = if self.prefix().is_some() { TOMBSTONE } else { "work-" };
+        txn.put(&keys::core(keys::JOB, &format!("{kind}{}", random::base62(random, 12))), self)
     }
 
     fn prefix(&self) -> Option<(String, Timestamp)> {
@@ -71,11 +88,21 @@ impl Job {
 pub struct Tombstones(ArcSwap<Vec<(String, Timestamp)>>);
 
 impl Tombstones {
-    /// Whether a token was made below a prefix that is being revoked.
+    /// Whether a token was made below a prefix that is being revoked. One that has no lease, since it
+    /// never ends or is not kept, is none that the job will find, and would come back to life after it.
     pub fn covers(&self, token: &TokenEntry) -> bool {
         let all = self.0.load();
-        !all.is_empty()
-            && all.iter().any(|(prefix, before)| token.issued <= *before && below(prefix, &token.lease_id()))
+        if all.is_empty() || token.expires.is_none() || token.kind == Kind::Batch {
+            return false;
+        }
+        let id = token.lease_id();
+        all.iter().any(|(prefix, before)| token.issued <= *before && below(prefix, &id))
+    }
+
+    /// Whether a lease was given below a prefix that is being revoked.
+    pub fn covers_lease(&self, lease: &LeaseEntry) -> bool {
+        let all = self.0.load();
+        all.iter().any(|(prefix, before)| lease.issued <= *before && below(prefix, &lease.id))
     }
 }
 
@@ -89,8 +116,9 @@ impl Core {
     /// Reads which jobs are unfinished and puts their tombstones in force.
     pub(crate) async fn load_tombstones(&self) -> Result<(), Fault> {
         let mut stones = Vec::new();
-        for name in self.unfinished().await? {
-            if let Some(job) = self.txn().get::<Job>(&keys::core(keys::JOB, &name)).await? {
+        for name in self.txn().names(&keys::core(keys::JOB, TOMBSTONE)).await? {
+            let key = keys::core(keys::JOB, &format!("{TOMBSTONE}{name}"));
+            if let Some(job) = self.txn().get::<Job>(&key).await? {
                 stones.extend(job.prefix());
             }
         }
@@ -102,7 +130,8 @@ impl Core {
         self.txn().names(&keys::core(keys::JOB, "")).await
     }
 
-    /// Carries out jobs until none is left or `slices` commits were made; true when none is left.
+    /// Carries out jobs until none is left or `slices` commits were made; true when none is left. They
+    /// take turns, so that neither a long job nor one that fails keeps the others waiting.
     pub async fn work_off(self: &Arc<Self>, slices: usize) -> Result<bool, Fault> {
         let mut left = slices;
         loop {
@@ -110,45 +139,52 @@ impl Core {
             if names.is_empty() {
                 return Ok(true);
             }
-            let mut progress = false;
+            let (mut progress, mut failed) = (false, None);
             for name in names {
-                while left > 0 {
-                    left -= 1;
-                    match self.slice(&name).await {
-                        Ok(false) => {}
-                        Ok(true) => {
-                            progress = true;
-                            break;
-                        }
-                        Err(Fault::Conflict) => {}
-                        Err(fault) => return Err(fault),
-                    }
+                if left == 0 {
+                    return Ok(false);
+                }
+                left -= 1;
+                match self.slice(&name).await {
+                    Ok(()) | Err(Fault::Conflict) => progress = true,
+                    Err(Fault::Sealed) => return Err(Fault::Sealed),
+                    Err(fault) => failed = Some(fault),
                 }
             }
-            if left == 0 || !progress {
-                return Ok(false);
+            if let Some(fault) = failed.filter(|_| !progress) {
+                return Err(fault);
             }
         }
     }
 
-    /// One bounded commit of one job; true when the job is done.
-    async fn slice(self: &Arc<Self>, name: &str) -> Result<bool, Fault> {
-        let key = keys::core(keys::JOB, name);
+    /// One bounded commit of one job.
+    async fn slice(self: &Arc<Self>, name: &str) -> Result<(), Fault> {
+        let (key, place_key) = (keys::core(keys::JOB, name), keys::core(keys::JOB_PLACE, name));
         let mut txn = self.txn();
-        let Some(job) = txn.get::<Job>(&key).await? else { return Ok(true) };
+        let Some(job) = txn.get::<Job>(&key).await? else { return Ok(()) };
+        let mut place = txn.get::<Place>(&place_key).await?.map_or_else(Place::default, |p| Place::clone(&p));
         let done = match job.as_ref() {
             Job::Belongings { accessor } => self.clear_belongings(&mut txn, accessor).await?,
             Job::RevokePrefix { prefix, before, force } => {
-                self.revoke_below(&mut txn, prefix, *before, *force).await?
+                self.revoke_below(&mut txn, &mut place, prefix, *before, *force).await?
             }
             Job::GroupMembers { group } => groups::clear_members(&mut txn, group, SLICE).await?,
-            Job::RemoveMount { mount, before } => self.remove_mount(&mut txn, mount, *before).await?,
+            Job::RemoveMount { mount, before } => {
+                self.remove_mount(&mut txn, &mut place, mount, *before).await?
+            }
         };
-        if done {
+        // A pass that had to leave something out begins again later.
+        let unread = if done { place.unread.take() } else { None };
+        if done && unread.is_none() {
             txn.delete(&key);
         }
+        if done {
+            txn.delete(&place_key);
+        } else if place != Place::default() {
+            txn.put(&place_key, &place)?;
+        }
         self.commit(txn).await?;
-        Ok(done)
+        unread.map_or(Ok(()), |why| Err(Fault::Internal(why)))
     }
 
     async fn clear_belongings(self: &Arc<Self>, txn: &mut Txn, accessor: &str) -> Result<bool, Fault> {
@@ -158,7 +194,7 @@ impl Core {
         }
         let owned = crate::lease::owned_key(accessor, "");
         for id in small_names(txn, &owned).await? {
-            self.end_lease(txn, &id, false).await?;
+            self.revoke_or_put_off(txn, &id, false).await?;
             txn.delete(&crate::lease::owned_key(accessor, &id));
         }
         let mut left = false;
@@ -178,38 +214,52 @@ impl Core {
     async fn revoke_below(
         self: &Arc<Self>,
         txn: &mut Txn,
+        place: &mut Place,
         prefix: &str,
         before: Timestamp,
         force: bool,
     ) -> Result<bool, Fault> {
-        let (mut after, mut handled) = (None::<Bytes>, 0);
-        loop {
-            let page = txn.list(&keys::core(keys::LEASE, prefix), after.as_deref(), SLICE).await?;
-            for key in &page {
-                let Some(id) = lease_id(key).filter(|id| below(prefix, id)) else { continue };
-                if self.was_given_before(txn, &id, before).await? {
-                    self.end_lease(txn, &id, force).await?;
-                    handled += 1;
+        let after = (!place.after.is_empty()).then(|| keys::core(keys::LEASE, &place.after));
+        let page = txn.list(&keys::core(keys::LEASE, prefix), after.as_deref(), SLICE).await?;
+        for key in &page {
+            let Some(id) = lease_id(key) else { continue };
+            if below(prefix, &id)
+                && let Err(fault) = self.end_if_given_before(txn, &id, before, force).await
+            {
+                if matches!(fault, Fault::Conflict | Fault::Sealed) {
+                    return Err(fault);
                 }
+                place.unread = Some(format!("a lease could not be ended: {fault}"));
             }
-            match page.last() {
-                Some(last) if page.len() == SLICE => after = Some(last.clone()),
-                _ => return Ok(true),
-            }
-            if handled >= SLICE {
-                return Ok(false);
-            }
+            // Leases that stay, since they are newer or their engine is stuck, are passed once.
+            place.after = id;
         }
+        Ok(page.len() < SLICE)
+    }
+
+    async fn end_if_given_before(
+        self: &Arc<Self>,
+        txn: &mut Txn,
+        id: &str,
+        before: Timestamp,
+        force: bool,
+    ) -> Result<(), Fault> {
+        if !self.was_given_before(txn, id, before).await? {
+            return Ok(());
+        }
+        self.revoke_or_put_off(txn, id, force).await
     }
 
     async fn remove_mount(
         self: &Arc<Self>,
         txn: &mut Txn,
+        place: &mut Place,
         mount: &Mount,
         before: Timestamp,
     ) -> Result<bool, Fault> {
-        if !self.revoke_below(txn, &mount.full_path(), before, true).await? {
-            return Ok(false);
+        if !place.leases_done {
+            place.leases_done = self.revoke_below(txn, place, &mount.full_path(), before, true).await?;
+            return Ok(place.unread.is_some() && place.leases_done);
         }
         let entries = txn.list(&mount.key(""), None, SLICE).await?;
         for key in &entries {
@@ -223,21 +273,16 @@ impl Core {
         }
         if mount.class == Class::Auth {
             let counts = keys::core(keys::LOCKOUT, &format!("{}/", mount.id));
-            for name in txn.names(&counts).await? {
-                txn.delete(&keys::core(keys::LOCKOUT, &format!("{}/{name}", mount.id)));
+            let found = txn.list(&counts, None, SLICE).await?;
+            for key in &found {
+                txn.delete(key);
+            }
+            if found.len() == SLICE {
+                return Ok(false);
             }
         }
         txn.delete(&mount.record_key());
         Ok(true)
-    }
-
-    /// Ends a lease inside a job: where the engine cannot undo it now, the expiry queue tries again.
-    async fn end_lease(self: &Arc<Self>, txn: &mut Txn, id: &str, force: bool) -> Result<(), Fault> {
-        match self.revoke_lease(txn, id, force).await {
-            Ok(()) => Ok(()),
-            Err(fault @ (Fault::Conflict | Fault::Sealed)) => Err(fault),
-            Err(fault) => self.postpone_revocation(id, &fault.to_string()).await,
-        }
     }
 
     async fn was_given_before(&self, txn: &mut Txn, id: &str, before: Timestamp) -> Result<bool, Fault> {

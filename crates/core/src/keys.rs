@@ -55,6 +55,9 @@ pub const GROUPS_OF: &str = "identity/groups-of/";
 /// Resumable jobs, by id.
 pub const JOB: &str = "job/";
 
+/// How far a job has come, by the job's id.
+pub const JOB_PLACE: &str = "job-place/";
+
 const CORE: &str = "root/core/";
 
 /// A core record's key in the root namespace.

@@ -150,10 +150,17 @@ impl Core {
         let granted = self.grant_ttl(mount, wish, now, now);
         let mut expires = ttl::ends(now, granted.ttl);
         let owner = token.map(|t| t.entry.as_ref());
-        // A batch token cannot be revoked, so what it was given must not outlive it (CVE-2020-25816).
+        let (mut max_ttl, mut granted_ttl) = (grant.max_ttl, granted.ttl);
+        // A batch token cannot be revoked, so what it was given must not outlive it, renewed or not
+        // (CVE-2020-25816).
         if let Some(TokenEntry { kind: Kind::Batch, expires: Some(end), .. }) = owner {
             expires = expires.min(*end);
+            let left = u64::try_from(end.duration_since(now).as_secs()).unwrap_or(0);
+            granted_ttl = granted_ttl.min(left);
+            // 0 would stand for the mount's maximum.
+            max_ttl = [max_ttl, left.max(1)].into_iter().filter(|m| *m > 0).min().unwrap_or(1);
         }
+        self.still_there(txn, mount, owner.map(|o| o.accessor.as_str())).await?;
         let entry = LeaseEntry {
             id: format!("{}/{}", path.trim_end_matches('/'), random::base62(self.random.as_ref(), 24)),
             path: path.to_owned(),
@@ -162,8 +169,8 @@ impl Core {
             issued: now,
             expires,
             renewed: None,
-            max_ttl: grant.max_ttl,
-            granted_ttl: granted.ttl,
+            max_ttl,
+            granted_ttl,
             renewable: grant.renewable,
             internal: grant.internal,
             attempts: 0,
@@ -182,6 +189,7 @@ impl Core {
         let now = self.clock.now();
         let Some(record) = txn.get::<LeaseRecord>(&lease_key(id)).await? else { return Ok(None) };
         match record.as_ref() {
+            LeaseRecord::Secret(e) if self.tombstones.covers_lease(e) => Ok(None),
             LeaseRecord::Secret(e) => Ok(Some(LeaseInfo {
                 id: e.id.clone(),
                 path: e.path.clone(),
@@ -222,6 +230,9 @@ impl Core {
             Some(LeaseRecord::Token { .. }) => {
                 return Err(Fault::invalid("this is the lease of a token: renew it with auth/token/renew"));
             }
+            Some(LeaseRecord::Secret(entry)) if self.tombstones.covers_lease(entry) => {
+                return Err(Fault::invalid("lease not found"));
+            }
             Some(LeaseRecord::Secret(entry)) => entry,
         };
         let now = self.clock.now();
@@ -251,16 +262,13 @@ impl Core {
             LeaseRecord::Token { accessor } => return self.revoke_token(txn, accessor).await,
             LeaseRecord::Secret(entry) => entry,
         };
-        // The mount may be on its way out, but its plug still knows how to undo.
-        let mounted = self.mounts().by_id(&entry.mount).cloned();
-        let undone = match &mounted {
-            Some(mounted) => mounted.backend.engine().revoke(self, txn, &entry.internal).await,
-            None => Err(Fault::invalid("the mount of this lease is gone")),
-        };
-        if let Err(fault) = undone
-            && !force
-        {
-            return Err(fault);
+        let before = txn.save();
+        if let Err(fault) = self.undo(txn, entry).await {
+            if !force || matches!(fault, Fault::Conflict | Fault::Sealed) {
+                return Err(fault);
+            }
+            tracing::warn!(lease = id, %fault, "a lease is forgotten that its engine could not undo");
+            txn.roll_back(before);
         }
         self.metrics.leases_revoked.add();
         txn.delete(&lease_key(id));
@@ -271,9 +279,48 @@ impl Core {
         Ok(())
     }
 
+    async fn undo(self: &Arc<Self>, txn: &mut Txn, entry: &LeaseEntry) -> Result<(), Fault> {
+        // A mount on its way out is routed to no more, but its plug still knows how to undo.
+        let mounted = match self.mounts().by_id(&entry.mount).cloned() {
+            Some(mounted) => Some(mounted),
+            None => match txn.get::<Mount>(&keys::core(keys::MOUNT, &entry.mount)).await? {
+                Some(mount) => self.plug(Mount::clone(&mount)).map(Arc::new),
+                None => {
+                    tracing::warn!(lease = entry.id, "a lease is forgotten whose mount is gone");
+                    return Ok(());
+                }
+            },
+        };
+        let mounted = mounted.ok_or_else(|| Fault::invalid("the type of this lease's mount is unknown"))?;
+        mounted.backend.engine().revoke(self, txn, &entry.internal).await
+    }
+
     /// Notes that a revocation failed and when it is tried again: after 10 s, doubling to an hour.
     pub async fn postpone_revocation(self: &Arc<Self>, id: &str, why: &str) -> Result<(), Fault> {
         let mut txn = self.txn();
+        self.put_off(&mut txn, id, why).await?;
+        self.commit(txn).await
+    }
+
+    /// Revokes a lease in a transaction that holds more than this; where the engine cannot undo it now,
+    /// the expiry queue tries again, and nothing is written of what the engine had begun.
+    pub(crate) async fn revoke_or_put_off(
+        self: &Arc<Self>,
+        txn: &mut Txn,
+        id: &str,
+        force: bool,
+    ) -> Result<(), Fault> {
+        let before = txn.save();
+        match self.revoke_lease(txn, id, force).await {
+            Err(fault) if !matches!(fault, Fault::Conflict | Fault::Sealed) => {
+                txn.roll_back(before);
+                self.put_off(txn, id, &fault.to_string()).await
+            }
+            other => other,
+        }
+    }
+
+    async fn put_off(&self, txn: &mut Txn, id: &str, why: &str) -> Result<(), Fault> {
         let record = txn.get::<LeaseRecord>(&lease_key(id)).await?;
         let Some(LeaseRecord::Secret(entry)) = record.as_deref() else { return Ok(()) };
         self.metrics.revocation_failures.add();
@@ -289,8 +336,7 @@ impl Core {
             renewable: false,
             ..entry.clone()
         };
-        txn.put(&lease_key(id), &LeaseRecord::Secret(later))?;
-        self.commit(txn).await
+        txn.put(&lease_key(id), &LeaseRecord::Secret(later))
     }
 }
 

@@ -74,13 +74,14 @@ impl Core {
                     self.tokens()?.as_ref().ok_or(Fault::Sealed)?.seal_batch(self.random.as_ref(), &entry)?;
                 Ok(Made { token: Secret::new(token), entry, warnings })
             }
-            Kind::Service => self.store_token(txn, grant.id, entry, warnings).await,
+            Kind::Service => self.store_token(txn, mount, grant.id, entry, warnings).await,
         }
     }
 
     async fn store_token(
         &self,
         txn: &mut Txn,
+        mount: &Mount,
         id: Option<String>,
         mut entry: TokenEntry,
         warnings: Vec<String>,
@@ -92,6 +93,7 @@ impl Core {
             let accessor = sealer.accessor(&token);
             (token, accessor)
         };
+        self.still_there(txn, mount, entry.parent.as_deref()).await?;
         let key = keys::core(keys::TOKEN, &accessor);
         // Only an id that somebody chose can be there already.
         if id.is_some() && txn.exists(&key).await? {
@@ -108,6 +110,27 @@ impl Core {
             txn.put(&child_key(parent, &entry.accessor), &Mark {})?;
         }
         Ok(Made { token: Secret::new(token), entry, warnings })
+    }
+
+    /// Makes a commit depend on the token and the mount that what it grants hangs on: whatever is revoked
+    /// or disabled while a request is under way must grant nothing any more.
+    pub(crate) async fn still_there(
+        &self,
+        txn: &mut Txn,
+        mount: &Mount,
+        owner: Option<&str>,
+    ) -> Result<(), Fault> {
+        if let Some(owner) = owner.filter(|o| !o.is_empty())
+            && !txn.exists(&keys::core(keys::TOKEN, owner)).await?
+        {
+            return Err(Fault::Denied);
+        }
+        // The mount of the tokens that need no login is there always.
+        if mount.kind == "token" || txn.get::<Mount>(&mount.record_key()).await?.is_some_and(|m| !m.removed) {
+            Ok(())
+        } else {
+            Err(Fault::NoRoute(mount.full_path()))
+        }
     }
 
     /// The record of a token that is good now; none for one that is unknown, expired, revoked with
@@ -155,7 +178,11 @@ impl Core {
     }
 
     fn is_good(&self, entry: &TokenEntry, now: Timestamp) -> bool {
-        !entry.is_expired(now) && entry.num_uses >= 0 && !self.tombstones.covers(entry)
+        !entry.is_expired(now)
+            && entry.num_uses >= 0
+            && !self.tombstones.covers(entry)
+            // Nothing is kept of a batch token that could be revoked with its mount.
+            && (entry.kind != Kind::Batch || self.mounts().by_id(&entry.mount).is_some())
     }
 
     /// The caller's token, with this use counted; none if it is no good from that address.

@@ -25,6 +25,9 @@ pub struct Txn {
     kept: Option<BTreeMap<Bytes, Option<Bytes>>>,
 }
 
+/// What a transaction was to write at some point of it.
+pub struct Saved(BTreeMap<Bytes, Option<Bytes>>);
+
 impl Txn {
     /// An empty transaction.
     pub fn new(barrier: Arc<Barrier>) -> Self {
@@ -79,7 +82,8 @@ impl Txn {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Bytes>, Fault> {
-        let page = self.barrier.list(prefix, after, limit).await?;
+        // What this transaction deletes takes places in the store's page that others have to fill.
+        let page = self.barrier.list(prefix, after, limit + self.deleted_below(prefix, after)).await?;
         let last = if page.more { page.keys.last().cloned() } else { None };
         let start = after.map_or_else(|| Bytes::copy_from_slice(prefix), Bytes::copy_from_slice);
         let end = last.as_ref().map_or_else(|| after_prefix(prefix), |last| Some(just_after(last)));
@@ -101,6 +105,11 @@ impl Txn {
         Ok(keys.into_iter().take(limit).collect())
     }
 
+    fn deleted_below(&self, prefix: &[u8], after: Option<&[u8]>) -> usize {
+        let written = self.writes.range(Bytes::copy_from_slice(after.unwrap_or(prefix))..);
+        written.take_while(|(key, _)| key.starts_with(prefix)).filter(|(_, value)| value.is_none()).count()
+    }
+
     /// All keys below `prefix`, without it. Meant for small collections (roles, mounts, devices).
     pub async fn names(&mut self, prefix: &[u8]) -> Result<Vec<String>, Fault> {
         const PAGE: usize = 1000;
@@ -117,6 +126,16 @@ impl Txn {
                 _ => return Ok(names),
             }
         }
+    }
+
+    /// What is to be written so far, to come back to.
+    pub fn save(&self) -> Saved {
+        Saved(self.writes.clone())
+    }
+
+    /// Forgets what was written since. What was read stays on record.
+    pub fn roll_back(&mut self, saved: Saved) {
+        self.writes = saved.0;
     }
 
     /// Whether anything would be written.

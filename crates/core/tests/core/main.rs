@@ -3,8 +3,14 @@
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod lender;
 #[cfg(test)]
 mod pipeline;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod uses;

@@ -1,0 +1,134 @@
+use crate::lender::{accessor, borrow, count, is_good, log_into, start};
+use jiff::SignedDuration;
+use serde_json::json;
+use std::sync::atomic::Ordering;
+use strongroom_core::{Grant, keys};
+
+#[tokio::test]
+async fn five_thousand_tokens_end_in_their_time() {
+    let (h, _) = start().await;
+    for n in 0..5000_u64 {
+        h.grant(Grant { ttl: 100 + n % 50, ..Grant::default() }).await.unwrap();
+    }
+    let last = h.grant(Grant { ttl: 1000, ..Grant::default() }).await.unwrap();
+    assert_eq!(h.core.expire_due().await.unwrap().0, 0);
+    h.clock.advance(SignedDuration::from_millis(124_500));
+    let mut ended = 0;
+    loop {
+        match h.core.expire_due().await.unwrap() {
+            (0, next) => {
+                let wait = next.unwrap().duration_since(h.core.clock.now());
+                assert!((0..=501).contains(&wait.as_millis()), "{wait}");
+                break;
+            }
+            (n, _) => ended += n,
+        }
+    }
+    assert_eq!(ended, 2500);
+    assert_eq!(count(&h, keys::TOKEN).await, 2502);
+    h.clock.advance(SignedDuration::from_secs(26));
+    while h.core.expire_due().await.unwrap().0 > 0 {}
+    assert!(is_good(&h, &last).await);
+    assert_eq!(
+        (count(&h, keys::TOKEN).await, count(&h, keys::EXPIRY).await, count(&h, keys::LEASE).await),
+        (2, 1, 1)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_renewed_at_the_last_moment_lives() {
+    let (h, _) = start().await;
+    let mut tokens = Vec::new();
+    for _ in 0..200 {
+        tokens.push(h.grant(Grant { ttl: 100, renewable: true, ..Grant::default() }).await.unwrap());
+    }
+    let accessors: Vec<String> = tokens.iter().map(|t| accessor(&h, t)).collect();
+    h.clock.advance(SignedDuration::from_secs(99));
+    let core = h.core.clone();
+    let renewing = tokio::spawn(async move {
+        let mut renewed = Vec::new();
+        for accessor in accessors {
+            let mut txn = core.txn();
+            let done = core.renew_token(&mut txn, &accessor, 5000).await;
+            if done.is_ok() && core.commit(txn).await.is_ok() {
+                renewed.push(accessor);
+            }
+        }
+        renewed
+    });
+    h.clock.advance(SignedDuration::from_secs(2));
+    while h.core.expire_due().await.unwrap().0 > 0 {}
+    for accessor in renewing.await.unwrap() {
+        assert!(h.core.find_accessor(&accessor).await.unwrap().is_some(), "renewed, and ended all the same");
+    }
+}
+
+/// One that cannot be ended keeps neither its neighbours nor those behind it from ending.
+#[tokio::test]
+async fn what_fails_does_not_hold_up_the_rest() {
+    let (h, ledger) = start().await;
+    let owner = h.grant(Grant { policies: vec!["lend".to_owned()], ttl: 90_000, ..Grant::default() });
+    let owner = owner.await.unwrap();
+    for _ in 0..40 {
+        borrow(&h, &owner).await;
+    }
+    ledger.stuck.store(true, Ordering::SeqCst);
+    let damaged = h.grant(Grant { ttl: 500, ..Grant::default() }).await.unwrap();
+    let mut txn = h.core.txn();
+    txn.put(&keys::core(keys::TOKEN, &accessor(&h, &damaged)), &Newer {}).unwrap();
+    h.core.commit(txn).await.unwrap();
+    for _ in 0..10 {
+        log_into(&h, json!({})).await;
+    }
+    let logins = count(&h, keys::TOKEN).await;
+    h.clock.advance(SignedDuration::from_secs(4000));
+    h.core.expire_due().await.unwrap();
+    assert_eq!(count(&h, keys::TOKEN).await, logins - 10);
+    assert_eq!(count(&h, keys::OWNED).await, 40);
+    assert_eq!(h.core.expire_due().await.unwrap().0, 0, "what failed waits for a while");
+    ledger.stuck.store(false, Ordering::SeqCst);
+    h.clock.advance(SignedDuration::from_secs(61));
+    h.core.expire_due().await.unwrap();
+    assert_eq!((count(&h, keys::OWNED).await, ledger.undone.load(Ordering::SeqCst)), (0, 40));
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Newer {}
+
+impl strongroom_core::Record for Newer {
+    const VERSION: u8 = 9;
+}
+
+/// A clock that is set back ends nothing early and grants nothing beyond the maximum.
+#[tokio::test]
+async fn a_clock_that_goes_back_grants_no_more() {
+    let (h, _) = start().await;
+    let grant = Grant { ttl: 100, explicit_max_ttl: 150, renewable: true, ..Grant::default() };
+    let token = h.grant(grant).await.unwrap();
+    let end = h.core.clock.now() + SignedDuration::from_secs(150);
+    h.clock.advance(SignedDuration::from_secs(-1000));
+    assert!(is_good(&h, &token).await);
+    let mut txn = h.core.txn();
+    let (entry, ..) = h.core.renew_token(&mut txn, &accessor(&h, &token), 10_000).await.unwrap();
+    h.core.commit(txn).await.unwrap();
+    assert!(entry.expires.unwrap() <= end);
+    h.clock.advance(SignedDuration::from_secs(1160));
+    assert!(!is_good(&h, &token).await);
+}
+
+/// Times that do not fit are held at the end of time; nothing overflows.
+#[tokio::test]
+async fn the_longest_times_do_not_overflow() {
+    let (h, _) = start().await;
+    let most = u64::MAX;
+    for grant in [
+        Grant { ttl: most, max_ttl: most, explicit_max_ttl: most, ..Grant::default() },
+        Grant { period: most, role_period: most, num_uses: most, ..Grant::default() },
+        Grant { ttl: most, explicit_max_ttl: 1, ..Grant::default() },
+    ] {
+        let token = h.grant(grant).await.unwrap();
+        assert!(is_good(&h, &token).await);
+        let entry = h.core.find_token(&token).await.unwrap().unwrap();
+        assert!(entry.ttl(h.core.clock.now()) <= 768 * 3600);
+    }
+}
