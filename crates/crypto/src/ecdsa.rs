@@ -130,6 +130,12 @@ impl PrivateKey {
         Ok(Zeroizing::new(der.as_ref().to_vec()))
     }
 
+    /// The key in PKCS#8.
+    pub fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let document = self.pair.to_pkcs8v1().map_err(|_| KeyError::Failed)?;
+        Ok(Zeroizing::new(document.as_ref().to_vec()))
+    }
+
     /// The uncompressed point of the public key.
     pub fn point(&self) -> &[u8] {
         self.pair.public_key().as_ref()
@@ -237,6 +243,8 @@ mod tests {
         for curve in ALL {
             let key = PrivateKey::generate(curve).unwrap();
             let again = PrivateKey::from_parts(curve, &key.secret().unwrap(), key.point()).unwrap();
+            assert_eq!(again.point(), key.point());
+            let again = PrivateKey::from_pkcs8(curve, &key.pkcs8().unwrap()).unwrap();
             assert_eq!(again.point(), key.point());
             let public = PublicKey::from_point(curve, key.point()).unwrap();
             assert_eq!(PublicKey::from_spki(curve, &public.spki()).unwrap().point(), key.point());

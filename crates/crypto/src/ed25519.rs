@@ -55,6 +55,13 @@ impl PublicKey {
     }
 }
 
+/// A seed in PKCS#8.
+pub fn pkcs8(seed: &[u8]) -> Zeroizing<Vec<u8>> {
+    let inner = der::element(tag::OCTET_STRING, &[seed]);
+    let algorithm = der::sequence(&[&der::element(tag::OID, &[OID])]);
+    der::sequence(&[&der::integer(&[]), &algorithm, &der::element(tag::OCTET_STRING, &[&inner])])
+}
+
 /// The seed in a PKCS#8 key.
 pub fn seed_from_pkcs8(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let seed = read_pkcs8(bytes).map_err(|_| KeyError::Malformed)?.ok_or(KeyError::OtherKind)?;
@@ -120,6 +127,7 @@ mod tests {
         for pkcs8 in [pair.to_pkcs8v1().unwrap(), pair.to_pkcs8().unwrap()] {
             assert_eq!(seed_from_pkcs8(pkcs8.as_ref()).unwrap().as_slice(), seed.as_slice());
         }
+        assert_eq!(pkcs8(seed.as_slice()).as_slice(), pair.to_pkcs8v1().unwrap().as_ref());
         let spki = hex::decode(concat!(
             "302a300506032b6570032100",
             "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"

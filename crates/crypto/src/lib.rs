@@ -11,6 +11,7 @@ pub mod ecdsa;
 pub mod ed25519;
 pub mod hex;
 pub mod hmac;
+pub mod jws;
 pub mod kdf;
 mod key_error;
 pub mod key_wrap;

@@ -107,11 +107,7 @@ impl PrivateKey {
     pub fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
         let numbers = Numbers::from_pkcs1(der).ok_or(KeyError::Malformed)?;
         let pair = KeyPair::from_der(der).map_err(|_| KeyError::Refused)?;
-        let algorithm =
-            der::sequence(&[&der::element(tag::OID, &[RSA_ENCRYPTION]), &der::element(tag::NULL, &[])]);
-        let pkcs8 =
-            der::sequence(&[&der::integer(&[]), &algorithm, &der::element(tag::OCTET_STRING, &[der])]);
-        let decrypting = PrivateDecryptingKey::from_pkcs8(&pkcs8).map_err(|_| KeyError::Refused)?;
+        let decrypting = PrivateDecryptingKey::from_pkcs8(&pkcs8(der)).map_err(|_| KeyError::Refused)?;
         Ok(Self { pair, decrypting, numbers })
     }
 
@@ -272,6 +268,13 @@ fn encoding(padding: Padding, algorithm: Digest) -> Option<&'static RsaSignature
         (Padding::Pss(Salt::Auto), Digest::Sha512) => &PSS_512_MAX,
         _ => return None,
     })
+}
+
+/// A PKCS#1 key in PKCS#8.
+fn pkcs8(pkcs1: &[u8]) -> Zeroizing<Vec<u8>> {
+    let algorithm =
+        der::sequence(&[&der::element(tag::OID, &[RSA_ENCRYPTION]), &der::element(tag::NULL, &[])]);
+    der::sequence(&[&der::integer(&[]), &algorithm, &der::element(tag::OCTET_STRING, &[pkcs1])])
 }
 
 /// The PKCS#1 key inside; none if it is another kind of key.

@@ -6,6 +6,7 @@
 
 mod access;
 mod backup;
+mod byok;
 mod cipher;
 mod config;
 mod datakey;
@@ -59,6 +60,7 @@ fn table() -> RouteTable {
         keys::routes(),
         settings::routes(),
         export::routes(),
+        byok::routes(),
         backup::routes(),
         import::routes(),
         wrapping::routes(),

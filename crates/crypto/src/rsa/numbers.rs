@@ -78,6 +78,11 @@ impl Numbers {
         Some(numbers)
     }
 
+    /// The numbers in PKCS#8.
+    pub fn pkcs8(&self) -> Zeroizing<Vec<u8>> {
+        super::pkcs8(&self.pkcs1())
+    }
+
     /// The numbers as `RSAPrivateKey` of PKCS#1.
     pub fn pkcs1(&self) -> Zeroizing<Vec<u8>> {
         let zero = Zeroizing::new(Vec::new());

@@ -100,6 +100,7 @@ fn keys_come_back_from_their_numbers() {
     let again = Numbers::from_primes(&numbers.n, &numbers.e, &numbers.d, &numbers.p, &numbers.q).unwrap();
     assert_eq!(again.pkcs1(), numbers.pkcs1());
     assert_eq!(PrivateKey::from_pkcs1(&again.pkcs1()).unwrap().bits(), 2048);
+    assert_eq!(PrivateKey::from_pkcs8(&numbers.pkcs8()).unwrap().numbers().pkcs1(), numbers.pkcs1());
     let public = KEY.public().unwrap();
     let (n, e) = public.numbers();
     assert_eq!(PublicKey::from_numbers(n, e).unwrap().spki(), public.spki());

@@ -9,7 +9,7 @@ use strongroom_core::{Call, Fault, Map, Operation, Response, Route, Value};
 use strongroom_crypto::pem;
 use strongroom_wire::field::{Field, Kind as FieldKind};
 
-const VERSION: &str = "version";
+pub(super) const VERSION: &str = "version";
 
 static FIELDS: [Field; 3] = [
     Field::new(
@@ -73,11 +73,16 @@ async fn export(mut call: Call<'_>) -> Result<Response, Fault> {
     Ok(Response::data(data))
 }
 
-fn number(key: &Key, wanted: &str) -> Result<u64, Fault> {
+/// The number of a version that is asked for, `latest` among them.
+pub(super) fn number(key: &Key, wanted: &str) -> Result<u64, Fault> {
     if wanted == "latest" {
         return Ok(key.latest);
     }
-    let number = wanted.trim_start_matches('v').parse().map_err(|_| Fault::invalid("invalid key version"))?;
+    let number = wanted
+        .strip_prefix('v')
+        .unwrap_or(wanted)
+        .parse()
+        .map_err(|_| Fault::invalid("invalid key version"))?;
     if number < key.min_decryption {
         return Err(Fault::invalid("version for export is below minimum decryption version"));
     }

@@ -167,17 +167,7 @@ async fn material(call: &mut Call<'_>, kind: Kind) -> Result<(Bytes, Bytes), Fau
 
 /// Takes the key out of its two wrappings.
 async fn open(call: &mut Call<'_>) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let padding = match call.args.text(HASH_FUNCTION).unwrap_or("").to_ascii_uppercase().as_str() {
-        "" | "SHA256" => Encryption::Oaep,
-        "SHA1" => Encryption::OaepSha1,
-        "SHA384" => Encryption::OaepSha384,
-        "SHA512" => Encryption::OaepSha512,
-        _ => {
-            return Err(refused_with_500(format!(
-                "field {HASH_FUNCTION:?}: want SHA1, SHA256, SHA384 or SHA512"
-            )));
-        }
-    };
+    let padding = oaep(call.args, HASH_FUNCTION)?;
     let bytes = text::decode(call.args.text_or_empty(CIPHERTEXT))
         .map_err(|e| refused_with_500(format!("field {CIPHERTEXT:?}: {e}")))?;
     let parts = wrapped::split(&bytes).ok_or_else(|| {
@@ -190,6 +180,17 @@ async fn open(call: &mut Call<'_>) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let wrapping = wrapping::load(call).await?;
     let ephemeral = wrapping.ready()?.decrypt(padding, parts.ephemeral).map_err(refuse)?;
     key_wrap::unwrap(&ephemeral, parts.key).map_err(refuse)
+}
+
+/// The padding over the hash function that a field names.
+pub(super) fn oaep(args: &Args, field: &str) -> Result<Encryption, Fault> {
+    match args.text_or_empty(field).to_ascii_uppercase().as_str() {
+        "" | "SHA256" => Ok(Encryption::Oaep),
+        "SHA1" => Ok(Encryption::OaepSha1),
+        "SHA384" => Ok(Encryption::OaepSha384),
+        "SHA512" => Ok(Encryption::OaepSha512),
+        _ => Err(refused_with_500(format!("field {field:?}: want SHA1, SHA256, SHA384 or SHA512"))),
+    }
 }
 
 fn secret(kind: Kind, bytes: &[u8]) -> Result<(Bytes, Bytes), KeyError> {

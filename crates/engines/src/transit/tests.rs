@@ -224,6 +224,33 @@ async fn keys_made_elsewhere_come_in_through_the_wrapping_key() {
 }
 
 #[tokio::test]
+async fn keys_move_to_another_mount_under_its_wrapping_key() {
+    let harness = server().await;
+    let public = get(&harness, "u/wrapping_key").await["public_key"].clone();
+    ok(&harness, "t/keys/there/import", json!({"type": "rsa-4096", "public_key": public})).await;
+    ok(&harness, "t/keys/kept", json!({})).await;
+    for path in ["t/byok-export/there/kept", "t/byok-export/kept/kept", "t/byok-export/there/nobody"] {
+        assert!(harness.call(Read, path, Value::Null).await.status >= 400, "{path}");
+    }
+    for (at, (kind, body)) in kinds().into_iter().enumerate() {
+        let name = format!("k{at}");
+        ok(&harness, &format!("t/keys/{name}"), body.clone()).await;
+        let mut made = make(&harness, kind, &format!("t/{name}")).await;
+        // Keyed hashes have a key of their own, which does not travel.
+        if kind != kind::Kind::Hmac {
+            made.retain(|(_, body)| body.get("hmac").is_none());
+        }
+        let wrapped = get(&harness, &format!("t/byok-export/there/{name}")).await["keys"]["1"].clone();
+        let mut import = json!({"type": body["type"], "ciphertext": wrapped});
+        if let Some(set) = body.get("parameter_set") {
+            import["parameter_set"] = set.clone();
+        }
+        ok(&harness, &format!("u/keys/{name}/import"), import).await;
+        check(&harness, "u", &name, &made).await;
+    }
+}
+
+#[tokio::test]
 async fn derived_signing_keys_differ_by_context() {
     let harness = server().await;
     ok(&harness, "t/keys/a", json!({"type": "ed25519", "derived": true})).await;
