@@ -177,7 +177,8 @@ async fn open(call: &mut Call<'_>) -> Result<Zeroizing<Vec<u8>>, Fault> {
     })?;
     // One answer for both wrappings: which of them failed is nobody's business.
     let refuse = |_: KeyError| refused_with_500(format!("field {CIPHERTEXT:?}: it cannot be unwrapped"));
-    let wrapping = wrapping::load(call).await?;
+    // Nothing can have been made for a key that nobody has seen yet.
+    let wrapping = wrapping::find(call).await?.ok_or_else(|| refuse(KeyError::Refused))?;
     let ephemeral = wrapping.ready()?.decrypt(padding, parts.ephemeral).map_err(refuse)?;
     key_wrap::unwrap(&ephemeral, parts.key).map_err(refuse)
 }

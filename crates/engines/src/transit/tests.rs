@@ -181,10 +181,15 @@ async fn keys_rotate_when_they_are_used_after_their_period() {
     assert_eq!(get(&harness, "t/keys/a").await["latest_version"], 1);
     assert_eq!(ok(&harness, "t/encrypt/a", json!({"plaintext": "aGk="})).await["key_version"], 2);
     assert_eq!(ok(&harness, "t/encrypt/a", json!({"plaintext": "aGk="})).await["key_version"], 2);
+    // Two at once make one version.
+    harness.clock.advance(SignedDuration::from_hours(2));
+    let encrypt = || post(&harness, "t/encrypt/a", json!({"plaintext": "aGk="}));
+    let (one, other) = tokio::join!(encrypt(), encrypt());
+    assert_eq!((one.at("/data/key_version"), other.at("/data/key_version")), (3.into(), 3.into()));
     harness.clock.advance(SignedDuration::from_hours(2));
     let hashed = ok(&harness, "t/hmac/a", json!({"input": "aGk="})).await;
-    assert!(hashed["hmac"].as_str().unwrap().starts_with("vault:v3:"));
-    assert_eq!(get(&harness, "t/keys/a").await["latest_version"], 3);
+    assert!(hashed["hmac"].as_str().unwrap().starts_with("vault:v4:"));
+    assert_eq!(get(&harness, "t/keys/a").await["latest_version"], 4);
 }
 
 #[tokio::test]

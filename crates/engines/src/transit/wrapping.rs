@@ -34,12 +34,18 @@ async fn read(mut call: Call<'_>) -> Result<Response, Fault> {
     Ok(Response::data(map([("public_key", pem::encode("PUBLIC KEY", public.spki()).as_str().into())])))
 }
 
-/// The key, made at its first use.
-pub(super) async fn load(call: &mut Call<'_>) -> Result<Arc<WrappingKey>, Fault> {
+/// The key, if its public part was ever asked for.
+pub(super) async fn find(call: &mut Call<'_>) -> Result<Option<Arc<WrappingKey>>, Fault> {
     let place = call.key(PLACE);
-    if let Some(known) = call.txn.get::<WrappingKey>(&place).await? {
+    call.txn.get::<WrappingKey>(&place).await
+}
+
+/// The key, made when it is first asked for.
+async fn load(call: &mut Call<'_>) -> Result<Arc<WrappingKey>, Fault> {
+    if let Some(known) = find(call).await? {
         return Ok(known);
     }
+    let place = call.key(PLACE);
     let made = call.core.hashing.run(|| rsa::PrivateKey::generate(BITS)).await?.map_err(failed)?;
     let key = WrappingKey { secret: Bytes::new(&made.numbers().pkcs1()), ready: OnceLock::from(made) };
     call.txn.put(&place, &key)?;
