@@ -299,6 +299,10 @@ fn snapshots_are_written_whole_and_sent_back() {
     );
     assert_eq!(stage.server.seen.lock().unwrap()[1].body, "bytes");
     let mut stage = stage;
+    assert_eq!(stage.run("operator snapshot save -").out, "bytes");
+    stage.stdin = "piped".to_owned();
+    assert_eq!(stage.run("operator snapshot restore -").code, 0);
+    assert_eq!(stage.server.seen.lock().unwrap().last().unwrap().body, "piped");
     stage.variables.insert("VAULT_TOKEN".to_owned(), "none".to_owned());
     let ran = stage.run(&format!("operator snapshot save {shown}"));
     assert!(ran.code == 2 && ran.err.contains("permission denied"), "{}", ran.err);

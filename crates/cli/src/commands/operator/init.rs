@@ -167,18 +167,9 @@ fn print(cx: &mut Context<'_>, made: &Made, asked: &Numbers) {
     if made.keys.is_empty() {
         cx.say("Success! Vault is initialized");
     } else {
-        let text = format!(
-            "Vault initialized with {} key shares and a key threshold of {}. Give the keys above to different \
-             people and keep them safe: they are shown this once. Whenever the server has been sealed or has been \
-             restarted, {} of them are needed to unseal it.",
-            asked.shares, asked.threshold, asked.threshold
-        );
-        cx.say(output::wrapped(&text, 0));
-        let text = format!(
-            "The server keeps no copy of them. With fewer than {} the data is lost for good: it stays sealed.",
-            asked.threshold
-        );
-        cx.say(format!("\n{}", output::wrapped(&text, 0)));
+        let (first, second) = if asked.shares == 1 { one_key() } else { several_keys(asked) };
+        cx.say(output::wrapped(&first, 0));
+        cx.say(format!("\n{}", output::wrapped(&second, 0)));
         let program = cx.program().to_owned();
         let text =
             format!("Those who hold enough keys can replace all of them: see \"{program} operator rekey\".");
@@ -192,6 +183,26 @@ fn print(cx: &mut Context<'_>, made: &Made, asked: &Numbers) {
         );
         cx.say(format!("\n{}", output::wrapped(&text, 0)));
     }
+}
+
+fn one_key() -> (String, String) {
+    let first = "Vault initialized with 1 key share and a key threshold of 1. Keep the key above safe: it is shown \
+                 this once. Whenever the server has been sealed or has been restarted, it is needed to unseal it.";
+    let second = "The server keeps no copy of it. Without it the data is lost for good: it stays sealed.";
+    (first.to_owned(), second.to_owned())
+}
+
+fn several_keys(asked: &Numbers) -> (String, String) {
+    let (shares, threshold) = (asked.shares, asked.threshold);
+    let first = format!(
+        "Vault initialized with {shares} key shares and a key threshold of {threshold}. Give the keys above to \
+         different people and keep them safe: they are shown this once. Whenever the server has been sealed or has \
+         been restarted, {threshold} of them are needed to unseal it."
+    );
+    let second = format!(
+        "The server keeps no copy of them. With fewer than {threshold} the data is lost for good: it stays sealed."
+    );
+    (first, second)
 }
 
 fn texts(map: &Map, name: &str) -> Vec<String> {

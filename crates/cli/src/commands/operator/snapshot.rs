@@ -22,8 +22,11 @@ const SAVE: Command = Command {
     about: "Save the whole store into a file.",
     usage: "[options] FILE",
     details: "The file is encrypted as the store is: restoring it needs the unseal keys of today. It is written beside\n\
-              FILE first, so that a save that fails leaves an older FILE as it was.",
-    examples: &[("A backup", "{} operator snapshot save backup.snap")],
+              FILE first, so that a save that fails leaves an older FILE as it was. A dash is standard output.",
+    examples: &[
+        ("A backup", "{} operator snapshot save backup.snap"),
+        ("Into another program", "{} operator snapshot save - | ssh backup 'cat > strongroom.snap'"),
+    ],
     flags: &[],
     shared: Shared::Server,
     args: (1, 1),
@@ -35,7 +38,7 @@ const RESTORE: Command = Command {
     about: "Replace the whole store by a snapshot.",
     usage: "[options] FILE",
     details: "All that was written since the snapshot is gone. -force also takes a snapshot of another server, or from\n\
-              before a rekeying; then the keys that belong to it unseal the server.",
+              before a rekeying; then the keys that belong to it unseal the server. A dash is standard input.",
     examples: &[("Back to yesterday", "{} operator snapshot restore backup.snap")],
     flags: &[Flag::switch("force", "Take a snapshot with other keys too.")],
     shared: Shared::Server,
@@ -50,6 +53,10 @@ async fn save(cx: &mut Context<'_>) -> Outcome {
     if snapshot.body.is_empty() {
         return Err(Failure::server("Error taking the snapshot: the server's answer is empty"));
     }
+    if file == "-" {
+        cx.say_bytes(&snapshot.body);
+        return Ok(Exit::OK);
+    }
     write_file(Path::new(&file), &snapshot.body)
         .map_err(|e| Failure::local(format!("Error writing the snapshot to {file}: {e}")))?;
     Ok(Exit::OK)
@@ -59,7 +66,10 @@ async fn restore(cx: &mut Context<'_>) -> Outcome {
     let file = cx.arg(0).to_owned();
     let client = cx.client()?;
     let path = if cx.is_on("force") { FORCED_PATH } else { PATH };
-    let bytes = fs::read(&file).map_err(|e| Failure::local(format!("Error opening {file}: {e}")))?;
+    let bytes = match file.as_str() {
+        "-" => cx.read_stdin()?,
+        _ => fs::read(&file).map_err(|e| Failure::local(format!("Error opening {file}: {e}")))?,
+    };
     let request = Request::new(Method::Post, path).bytes(bytes).timeout(LONG);
     client.send(request).await.doing("installing the snapshot")?;
     if cx.is_on("force") {
