@@ -17,7 +17,7 @@ pub(super) fn configuration(cx: &mut Context<'_>, start: &Start, listeners: &[Bo
         rows.push((format!("Listener {}", at + 1), listener.describe()));
     }
     rows.push(("Log Level".to_owned(), start.level.as_str().to_owned()));
-    rows.push(("Mlock".to_owned(), "supported: true, enabled: false".to_owned()));
+    rows.push(("Mlock".to_owned(), "supported: false, enabled: false".to_owned()));
     rows.push(("Recovery Mode".to_owned(), "false".to_owned()));
     rows.push((
         "Storage".to_owned(),
