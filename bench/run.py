@@ -25,6 +25,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "target" / "release"
 SCRIPTS = ROOT / "bench" / "wrk"
 SERVER_CORE, LOAD_CORE = "0", "1"
+# Signatures in a batch of wrk/transit.lua.
+BATCH = 100
 
 
 class Plan:
@@ -171,9 +173,20 @@ class Bench:
         seed = [PROGRAMS / "seed", self.server.address, self.server.token, self.folder, plan.secrets, plan.tokens]
         subprocess.run(["taskset", "-c", LOAD_CORE, *map(str, seed)], check=True, timeout=240)
         self.note(f"filled in {time.monotonic() - begun:.0f} s")
+        self.transit()
         self.hello_health = self.hello("health", "sys/health", 18201)
         first = (self.folder / "paths").read_text().split("\n", 1)[0]
         self.hello_read = self.hello("read", f"secret/data/{first}", 18202)
+
+    def transit(self):
+        """Two keys, and a token whose policy gives both operations."""
+        self.server.call("POST", "sys/mounts/transit", {"type": "transit"})
+        for name, kind in [("aes", "aes256-gcm96"), ("ed25519", "ed25519")]:
+            self.server.call("POST", f"transit/keys/{name}", {"type": kind})
+        rules = "".join(f'path "transit/{path}" {{ capabilities = ["update"] }}\n' for path in ("encrypt/aes", "sign/+"))
+        self.server.call("PUT", "sys/policies/acl/transit", {"policy": rules})
+        made = self.server.call("POST", "auth/token/create", {"policies": ["transit"]})
+        (self.folder / "transit").write_text(made["auth"]["client_token"])
 
     def dev_start(self):
         """Milliseconds from the start of the program to its first healthy answer."""
@@ -207,11 +220,11 @@ class Bench:
         wait(lambda: urllib.request.urlopen(f"http://{address}/", timeout=5).read(), "hello")
         return Target(address, process)
 
-    def wrk(self, name, script, target, path="/", connections=32):
+    def wrk(self, name, script, target, path="/", connections=32, **environment):
         command = ["wrk", "-t1", f"-c{connections}", f"-d{self.plan.seconds}s", "--latency", "--timeout", "10s"]
         command += ["-s", SCRIPTS / f"{script}.lua", f"http://{target.address}{path}"]
         before = cpu_seconds(target.process)
-        result = run_json(command, LOAD_CORE, BENCH_SCRIPTS=str(SCRIPTS), BENCH_LISTS=str(self.folder))
+        result = run_json(command, LOAD_CORE, BENCH_SCRIPTS=str(SCRIPTS), BENCH_LISTS=str(self.folder), **environment)
         if result["failed"] or result["broken"]:
             self.notes.append(f"{name}: {result['failed']} refused, {result['broken']} broken answers")
         rate = result["answers"] / result["seconds"]
@@ -245,6 +258,12 @@ class Bench:
         self.latency("audited at half", ours, peak / 2)
         self.server.call("DELETE", "sys/audit/bench")
         os.truncate(log, 0)
+        self.note(f"round {number + 1} of {self.plan.rounds}: transit")
+        self.wrk("encrypt", "transit", ours, BENCH_TRANSIT="encrypt")
+        self.wrk("sign", "transit", ours, BENCH_TRANSIT="sign")
+        batches = self.wrk("batches", "transit", ours, BENCH_TRANSIT="batch")
+        self.keep("sign in batches", batches * BATCH)
+        self.keep("bare sign", run_json([PROGRAMS / "sign", self.plan.disk_seconds], SERVER_CORE)["ed25519"])
         self.note(f"round {number + 1} of {self.plan.rounds}: writes")
         self.disk()
         self.wrk("write 32", "write", ours)
@@ -268,6 +287,9 @@ class Bench:
             self.ratio("KV v2 read, file audit", "audited", "hello read", 0.30),
             self.ratio("p99 at half of the peak, ms", "read at half p99", "hello at half p99", 3, most=True),
             self.ratio("the same audited, ms", "audited at half p99", "hello at half audited p99", None, most=True),
+            self.ratio("transit encrypt, 64 bytes", "encrypt", "hello health", 0.50),
+            self.ratio("transit sign, of a bare loop", "sign", "bare sign", None),
+            self.ratio(f"the same in batches of {BATCH}", "sign in batches", "bare sign", 0.7),
             self.ratio("KV v2 write, 32, of redb", "write 32", "redb32", 0.5),
             self.ratio("KV v2 write, 256, of redb", "write 256", "redb256", 0.5),
             self.ratio("KV v2 write, 32, of fdatasync", "write 32", "fdatasync", 0.8),
@@ -287,7 +309,7 @@ class Bench:
         for what, ours, hello in [("health", "health", "health"), ("read", "read", "read"), ("audited", "audited", "read")]:
             a, b = self.median(f"{ours} cpu"), self.median(f"hello {hello} cpu")
             print(f"{what:<10} {a:7.2f} µs, hello {b:.2f} µs, {b / a:.2f} of its speed")
-        for what in ["write 32", "write 256", "token", "pipeline 1", "pipeline 2"]:
+        for what in ["encrypt", "sign", "batches", "write 32", "write 256", "token", "pipeline 1", "pipeline 2"]:
             print(f"{what:<10} {self.median(what + ' cpu'):7.2f} µs")
         print(f"\nmemory after the run: {self.server.memory():.0f} MB")
         for note in self.notes:
