@@ -172,9 +172,8 @@ fn print_keys(cx: &mut Context<'_>, answer: &Map, state: &Map) {
     }
     let program = cx.program().to_owned();
     let text = format!(
-        "Made {shares} new keys with a key threshold of {threshold}. They are NOT valid yet and the old keys still \
-         are: keep both until {threshold} of the new ones have been given back with \
-         \"{program} operator rekey -verify\"."
+        "The new keys, {shares} with a threshold of {threshold}, are NOT valid yet and the old keys still are: keep \
+         both until the threshold of new ones is given back with \"{program} operator rekey -verify\"."
     );
     cx.say(output::wrapped(&text, 0));
     cx.say("");
