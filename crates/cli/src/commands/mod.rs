@@ -22,6 +22,7 @@ mod secrets;
 mod status;
 mod token;
 mod unwrap;
+mod version_history;
 mod write;
 
 const TABLE: &[&[Command]] = &[
@@ -50,6 +51,7 @@ const TABLE: &[&[Command]] = &[
     token::COMMANDS,
     unwrap::COMMANDS,
     version::COMMANDS,
+    version_history::COMMANDS,
     write::COMMANDS,
 ];
 

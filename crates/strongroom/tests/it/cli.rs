@@ -313,6 +313,7 @@ fn an_operators_work() {
     me.must("kv put secret/a x=1");
 
     assert_eq!(me.json("operator rotate")["term"], 2);
+    me.run("version-history").ends(0).says("Version    Installation Time");
     me.run("operator key-status").ends(0).says("Key Term            2");
     me.must("operator snapshot save before.snap");
     me.must("kv put secret/a x=2");
