@@ -38,8 +38,13 @@ impl Core {
         };
         let policies = outcome.ok().and_then(|s| s.auth.as_ref()).map(Answered::policies).unwrap_or_default();
         let issued = outcome.ok().and_then(|s| s.auth.as_ref()).map(|a| time::rfc3339(a.entry.issued));
-        let response =
-            outcome.ok().map(|sent| response_view(case, sent, issued.as_deref().unwrap_or(""), &policies));
+        // A device that was enabled after the handler ran sees what was made for nobody to look into.
+        let made = outcome.ok().and_then(|s| s.response.rendered.as_ref());
+        let made: Option<Map> = made.and_then(|json| serde_json::from_str(json.get()).ok());
+        let response = outcome.ok().map(|sent| {
+            let view = response_view(case, sent, issued.as_deref().unwrap_or(""), &policies);
+            ResponseView { data: made.as_ref().or(view.data), ..view }
+        });
         self.with_views(case, |auth, request| {
             let now = self.clock.now();
             self.audit.submit(&Entry {

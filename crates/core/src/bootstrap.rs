@@ -144,6 +144,7 @@ impl Core {
     /// Reads everything that memory needs, and starts the workers. Called when the barrier has been
     /// unsealed; on an error the server is sealed again.
     pub async fn after_unseal(self: &Arc<Self>) -> Result<(), Fault> {
+        self.hold();
         let era = self.next_era();
         let loaded = async {
             self.load().await?;
@@ -156,6 +157,7 @@ impl Core {
         if let Err(fault) = self.note_version().await {
             tracing::warn!(%fault, "the version history could not be written");
         }
+        self.go_live();
         tokio::spawn(self.clone().expiry_worker(era));
         tokio::spawn(self.clone().job_worker(era));
         tokio::spawn(self.clone().housekeeper(era));
@@ -164,6 +166,7 @@ impl Core {
 
     /// Drops every key and every plaintext.
     pub async fn seal(self: &Arc<Self>) {
+        self.hold();
         self.next_era();
         self.expiry_wake.notify_waiters();
         self.jobs_wake.notify_waiters();
@@ -171,6 +174,7 @@ impl Core {
         self.set_tokens(None);
         self.forget_policies();
         self.standings.clear();
+        self.presences.clear();
         self.quotas.clear();
         self.headers.forget();
         self.cors.store(Arc::default());
@@ -191,7 +195,9 @@ impl Core {
         self.load_mounts().await?;
         self.load_quotas().await?;
         self.load_audited_headers().await?;
-        self.load_cors().await
+        self.load_cors().await?;
+        self.presences.clear();
+        Ok(())
     }
 
     /// Switches on the audit devices that are on record. A server whose devices all fail stays sealed.

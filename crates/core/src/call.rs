@@ -49,6 +49,11 @@ impl Call<'_> {
         self.req.mounted.entry.key(name)
     }
 
+    /// Whether an answer may be given as JSON made before: nobody audits it, wraps it or adds to it.
+    pub fn may_be_rendered(&self) -> bool {
+        self.core.audit.is_idle() && self.req.request.wrap_ttl.is_none() && self.req.request.body.is_empty()
+    }
+
     /// The current time, the same for the whole call.
     pub fn now(&self) -> jiff::Timestamp {
         self.core.clock.now()

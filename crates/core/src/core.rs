@@ -6,14 +6,16 @@ use crate::headers::AuditedHeaders;
 use crate::jobs::Tombstones;
 use crate::metrics::Metrics;
 use crate::mount::{Class, Mount, MountTable, Mounted};
+use crate::outbound::{Outbound, Outgoing};
 use crate::policies::AclCache;
 use crate::quota::Quotas;
 use crate::token::TokenSealer;
 use crate::{Fault, Txn};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use strongroom_audit::Broker;
 use strongroom_barrier::Barrier;
 use strongroom_crypto::Random;
@@ -47,6 +49,10 @@ pub struct Settings {
     pub sanitized: strongroom_wire::Map,
     /// The levels of this process' log, for `sys/loggers`; none where they cannot be changed.
     pub log_levels: Option<Arc<dyn crate::loggers::LogLevels>>,
+    /// Sends requests to other servers; none where that cannot be done.
+    pub outbound: Option<Arc<dyn Outbound>>,
+    /// Where Kubernetes puts this server's own service-account token and the cluster's CA.
+    pub service_account: PathBuf,
 }
 
 impl Default for Settings {
@@ -64,6 +70,8 @@ impl Default for Settings {
             ui: false,
             sanitized: strongroom_wire::Map::new(),
             log_levels: None,
+            outbound: None,
+            service_account: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount"),
         }
     }
 }
@@ -148,6 +156,8 @@ pub struct Core {
     pub hashing: HashingPool,
     /// Rate limits.
     pub quotas: Quotas,
+    /// Requests to other servers.
+    pub outbound: Outgoing,
     /// Requests under way.
     pub in_flight: crate::in_flight::InFlight,
     /// When this process started.
@@ -166,9 +176,12 @@ pub struct Core {
     pub(crate) expiry_wake: Notify,
     tokens: ArcSwapOption<TokenSealer>,
     mounts: ArcSwap<MountTable>,
+    pub(crate) presences: crate::presence::Presences,
     policy_generation: AtomicU64,
     /// Rises with every unsealing and sealing, so that the workers of an older one end.
     era: AtomicU64,
+    /// Whether everything that requests need is loaded. The barrier opens before.
+    live: AtomicBool,
 }
 
 /// Id of the mount at `sys/`, which answers before anything can be read.
@@ -184,6 +197,7 @@ impl Core {
             clock: parts.clock,
             random: parts.random,
             plugs: parts.plugs,
+            outbound: Outgoing::new(parts.settings.outbound.clone()),
             settings: parts.settings,
             metrics: Metrics::default(),
             hashing: HashingPool::default(),
@@ -201,11 +215,29 @@ impl Core {
             expiry_wake: Notify::new(),
             tokens: ArcSwapOption::empty(),
             mounts: ArcSwap::default(),
+            presences: crate::presence::Presences::default(),
             policy_generation: AtomicU64::new(0),
             era: AtomicU64::new(0),
+            live: AtomicBool::new(false),
         });
         core.show_sealed_mounts()?;
         Ok(core)
+    }
+
+    /// Whether the server answers as a sealed one: also while it is being unsealed, or filled from a
+    /// snapshot, and not all is in place yet.
+    pub fn is_sealed(&self) -> bool {
+        !self.live.load(Ordering::Acquire) || self.barrier.is_sealed()
+    }
+
+    /// Lets requests in. Once everything is loaded, and not before.
+    pub fn go_live(&self) {
+        self.live.store(true, Ordering::Release);
+    }
+
+    /// Keeps requests out, as sealing does, until `go_live`.
+    pub fn hold(&self) {
+        self.live.store(false, Ordering::Release);
     }
 
     /// The current snapshot of all mounts.
@@ -233,8 +265,8 @@ impl Core {
 
     /// Commits and makes what was written take effect.
     pub async fn commit(self: &Arc<Self>, txn: Txn) -> Result<(), Fault> {
-        let keys = txn.commit().await?;
-        self.changed(&keys).await
+        let written = txn.commit().await?;
+        self.changed(&written).await
     }
 
     /// Rises whenever a policy changes.
@@ -259,8 +291,12 @@ impl Core {
         self.era.fetch_add(1, Ordering::AcqRel) + 1
     }
 
+    pub(crate) fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
+    }
+
     pub(crate) fn is_era(&self, era: u64) -> bool {
-        self.era.load(Ordering::Acquire) == era
+        self.era() == era
     }
 
     /// Only `sys/` answers while sealed.

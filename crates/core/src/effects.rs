@@ -2,16 +2,23 @@
 //! nodes can take effect by the same way.
 
 use crate::mount::{Mount, MountTable};
+use crate::txn::Written;
 use crate::{Core, Fault, keys};
-use bytes::Bytes;
 use std::sync::Arc;
+
+/// Records that do not say who may do what. Whatever is not named here outdates what is remembered of
+/// tokens: forgetting too often costs a look, forgetting too little would be a hole.
+const NOTHING_TO_RIGHTS: [&str; 6] =
+    [keys::EXPIRY, keys::LEASE, keys::CHILD, keys::OWNED, keys::LOCKOUT, keys::AUDIT];
 
 impl Core {
     /// Brings memory up to what these keys say now.
-    pub(crate) async fn changed(&self, written: &[Bytes]) -> Result<(), Fault> {
+    pub(crate) async fn changed(&self, written: &Written) -> Result<(), Fault> {
         let mut seen = Seen::default();
-        for name in written.iter().filter_map(|k| keys::core_name(k)) {
+        let mut outdates = written.ends_tokens;
+        for name in written.keys.iter().filter_map(|k| keys::core_name(k)) {
             let is = |kind: &str| name.starts_with(kind.as_bytes());
+            outdates |= !is(keys::TOKEN) && !NOTHING_TO_RIGHTS.iter().any(|kind| is(kind));
             seen.mounts |= is(keys::MOUNT);
             seen.policies |= is(keys::POLICY);
             seen.quotas |= is(keys::QUOTA) || is(keys::CONFIG);
@@ -20,6 +27,15 @@ impl Core {
             seen.expiry |= is(keys::EXPIRY);
             seen.groups |= is(keys::GROUP) || is(keys::GROUPS_OF);
         }
+        let brought = self.bring_up(&seen).await;
+        // Last: what is remembered from here on was worked out from what was brought up.
+        if outdates {
+            self.presences.outdate();
+        }
+        brought
+    }
+
+    async fn bring_up(&self, seen: &Seen) -> Result<(), Fault> {
         // One after the other: each reads after its own commit, so the last one has read them all, and
         // none puts an older state in the place of a newer one.
         let _turn = if seen.reads_anew() { Some(self.reloading.lock().await) } else { None };

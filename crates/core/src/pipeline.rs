@@ -13,7 +13,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::sync::Arc;
-use strongroom_audit::Pending;
+use strongroom_audit::{AuditFailed, Pending};
 use strongroom_policy::Ask;
 use strongroom_wire::field::Args;
 
@@ -32,6 +32,10 @@ pub(crate) struct Case {
     /// What told a creation from an update, for the first try to begin with.
     looked: Option<Txn>,
     sudo: bool,
+    /// The request's own entry, where it is waited for together with the answer's.
+    asked: Option<Pending>,
+    /// Which unsealing the request began under.
+    era: u64,
 }
 
 /// Where a request goes.
@@ -97,7 +101,8 @@ impl Core {
         if matches!(case.operation, Operation::Read | Operation::List | Operation::Help)
             && !case.wants_wrapping()
         {
-            return self.clone().run(case).await;
+            // On the heap once, instead of moved about inside the listener's own future.
+            return Box::pin(self.clone().run(case)).await;
         }
         let core = self.clone();
         match tokio::spawn(async move { core.run(case).await }).await {
@@ -126,6 +131,8 @@ impl Core {
             rights: None,
             looked: None,
             sudo: false,
+            asked: None,
+            era: self.era(),
         }
     }
 
@@ -135,7 +142,7 @@ impl Core {
             Ok(()) => self.carry_out(&mut case).await,
             Err(fault) => self.refuse(&case, fault).await,
         };
-        let answer = self.close(&case, outcome).await;
+        let answer = self.close(&mut case, outcome).await;
         self.tally(&case, &answer);
         answer
     }
@@ -150,7 +157,7 @@ impl Core {
 
     /// Token, existence check, policy.
     async fn authorise(self: &Arc<Self>, case: &mut Case) -> Result<(), Fault> {
-        if self.barrier.is_sealed() && !case.route().is_some_and(|r| r.works_sealed) {
+        if self.is_sealed() && !case.route().is_some_and(|r| r.works_sealed) {
             return Err(Fault::Sealed);
         }
         if case.operation.writes() && case.request.path.is_folder() {
@@ -161,9 +168,6 @@ impl Core {
         if open {
             case.allowed = true;
             return self.check_lockout(case).await;
-        }
-        if let Some(token) = &case.token {
-            case.rights = Some(self.rights(&token.entry).await?);
         }
         if case.operation == Operation::Update {
             let (is_there, looked) = self.exists(case).await?;
@@ -181,14 +185,19 @@ impl Core {
         }
     }
 
-    /// Finds out whose token it is. On open routes a bad token is as good as none.
+    /// Finds out whose token it is and what it may do. On open routes a bad token is as good as none.
     async fn identify(self: &Arc<Self>, case: &mut Case, open: bool) -> Result<(), Fault> {
         let Some(token) = case.request.token.clone() else {
             return if open { Ok(()) } else { Err(Fault::Denied) };
         };
+        let mut rights = None;
         let found = if !open {
-            self.present(&token, case.request.remote).await?
-        } else if self.barrier.is_sealed() {
+            let found = self.present(&token, case.request.remote).await?;
+            found.map(|(token, may)| {
+                rights = Some(may);
+                token
+            })
+        } else if self.is_sealed() {
             None
         } else {
             let entry = self.find_token(token.expose()).await?;
@@ -202,6 +211,7 @@ impl Core {
             case.token_issued = strongroom_wire::time::rfc3339(token.entry.issued);
         }
         case.token = found;
+        case.rights = rights.transpose()?;
         if open || case.token.is_some() { Ok(()) } else { Err(Fault::Denied) }
     }
 
@@ -271,6 +281,13 @@ impl Core {
         if allowed { Ok(()) } else { Err(Fault::Refused(DENIED_BY_POLICY.to_owned())) }
     }
 
+    /// Refuses a request that has outlived the unsealing it began under: sealing switches the audit
+    /// devices off, and what no device hears of must not leave.
+    fn still_the_same(&self, case: &Case) -> Result<(), Fault> {
+        let works_sealed = case.route().is_some_and(|r| r.works_sealed);
+        if works_sealed || case.era == self.era() { Ok(()) } else { Err(Fault::Sealed) }
+    }
+
     /// A request that goes no further still leaves its entry.
     async fn refuse(&self, case: &Case, fault: Fault) -> Result<Sent, Fault> {
         self.written(self.audit_request(case, &fault.messages().join("; "))).await?;
@@ -289,6 +306,9 @@ impl Core {
     /// Runs the handler until its commit wins.
     async fn carry_out(self: &Arc<Self>, case: &mut Case) -> Result<Sent, Fault> {
         let mut pending = self.audit_request(case, "");
+        if pending.is_none() {
+            self.still_the_same(case)?;
+        }
         // A read has no effect before its answer leaves, so its entry is written while it is read and
         // waited for together with the answer's. Everything else waits here.
         if !matches!(case.operation, Operation::Read | Operation::List | Operation::Help) {
@@ -306,7 +326,7 @@ impl Core {
                 Ok(sent) => (Some(txn), Ok(sent)),
             };
             let Some(txn) = txn.filter(|t| !t.is_read_only()) else {
-                self.written(pending).await?;
+                case.asked = pending;
                 return outcome;
             };
             self.written(pending.take()).await?;
@@ -425,13 +445,15 @@ impl Core {
 
     /// Audits the outcome and renders it. If the entry cannot be written, the value is withheld and
     /// what was granted is taken back.
-    async fn close(self: &Arc<Self>, case: &Case, outcome: Result<Sent, Fault>) -> Answer {
+    async fn close(self: &Arc<Self>, case: &mut Case, outcome: Result<Sent, Fault>) -> Answer {
+        let asked = case.asked.take();
         self.count_login(case, &outcome).await;
         let pending = self.audit_response(case, outcome.as_ref());
-        let written = match pending {
-            Some(pending) => pending.written().await,
-            None => Ok(()),
+        let outcome = match outcome {
+            Ok(sent) if pending.is_none() && sent.has_body() => self.still_the_same(case).map(|()| sent),
+            other => other,
         };
+        let written = both_written(asked, pending).await;
         if case.token.as_ref().is_some_and(|t| t.entry.num_uses == -1)
             && let Some(token) = &case.token
         {
@@ -608,6 +630,14 @@ impl Case {
             remote: self.request.remote.address,
         })
     }
+}
+
+/// Waits for the request's entry, where that was left open, and for the answer's.
+async fn both_written(asked: Option<Pending>, answered: Option<Pending>) -> Result<(), AuditFailed> {
+    for pending in [asked, answered].into_iter().flatten() {
+        pending.written().await?;
+    }
+    Ok(())
 }
 
 /// Says which fields of the body meant nothing.

@@ -4,7 +4,7 @@ use crate::response::{Answered, Body, Sent};
 use crate::{Answer, Fault, Map};
 use bytes::Bytes;
 use std::borrow::Cow;
-use strongroom_wire::envelope::{self, AuthInfo, Envelope};
+use strongroom_wire::envelope::{self, AuthInfo, Data, Envelope};
 use strongroom_wire::{Value, time};
 
 const JSON: &str = "application/json";
@@ -62,7 +62,7 @@ pub fn bare_status(status: u16) -> Answer {
 /// The body, as it is sent or wrapped.
 pub(crate) fn body(sent: &Sent, request_id: &str) -> Vec<u8> {
     let response = &sent.response;
-    let mut out = Vec::with_capacity(512);
+    let mut out = Vec::with_capacity(256 + response.rendered.as_ref().map_or(768, |made| made.get().len()));
     if response.bare {
         write(&mut out, &response.data);
         return out;
@@ -79,7 +79,11 @@ pub(crate) fn body(sent: &Sent, request_id: &str) -> Vec<u8> {
         lease_id: &sent.lease_id,
         renewable: sent.renewable,
         lease_duration: response.lease_duration,
-        data: response.data.as_ref(),
+        data: match (&response.data, &response.rendered) {
+            (Some(fields), _) => Some(Data::Fields(fields)),
+            (None, Some(made)) => Some(Data::Made(made)),
+            (None, None) => None,
+        },
         wrap_info,
         warnings: (!response.warnings.is_empty()).then_some(response.warnings.as_slice()),
         auth: sent.auth.as_ref().map(|a| auth_info(a, &policies, metadata.as_ref())),

@@ -10,6 +10,9 @@ use strongroom_wire::envelope::WrapInfo;
 pub struct Response {
     /// The structured answer; none together with nothing else means 204.
     pub data: Option<Map>,
+    /// The JSON of `data` made before, in place of it: for reads that are answered again and again. Only
+    /// where nothing else has to look into the data (`Call::may_be_rendered`).
+    pub rendered: Option<std::sync::Arc<serde_json::value::RawValue>>,
     /// A token to be created in the same commit (logins, token creation).
     pub grant: Option<Box<Grant>>,
     /// A token that was renewed; printed like a grant.
@@ -90,6 +93,7 @@ impl Response {
     /// Whether there is anything to print or wrap.
     pub fn has_body(&self) -> bool {
         self.data.is_some()
+            || self.rendered.is_some()
             || self.grant.is_some()
             || self.renewed.is_some()
             || self.lease.is_some()
@@ -210,7 +214,7 @@ impl Sent {
 
     pub(crate) fn can_be_wrapped(&self) -> bool {
         let r = &self.response;
-        (r.data.is_some() || self.auth.is_some() || !self.lease_id.is_empty())
+        (r.data.is_some() || r.rendered.is_some() || self.auth.is_some() || !self.lease_id.is_empty())
             && r.raw.is_none()
             && r.stream.is_none()
             && r.wrap_info.is_none()

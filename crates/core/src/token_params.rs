@@ -140,7 +140,7 @@ pub struct TokenParams {
 }
 
 /// Fields that are also taken without `token_` where a route declares them so.
-const OLD_NAMES: [&str; 5] = ["bound_cidrs", "max_ttl", "period", "policies", "ttl"];
+const OLD_NAMES: [&str; 6] = ["bound_cidrs", "max_ttl", "num_uses", "period", "policies", "ttl"];
 
 impl TokenParams {
     /// Takes over the fields that were given and checks the whole; gives what the client should know.
@@ -161,10 +161,7 @@ impl TokenParams {
             *value = args.seconds(name).unwrap_or(*value);
         }
         self.no_default_policy = args.bool("token_no_default_policy").unwrap_or(self.no_default_policy);
-        if let Some(given) = args.int("token_num_uses") {
-            self.num_uses =
-                u64::try_from(given).map_err(|_| Fault::invalid("'token_num_uses' cannot be negative"))?;
-        }
+        self.num_uses = uses("token_num_uses", args)?.unwrap_or(self.num_uses);
         if let Some(given) = args.text("token_type") {
             self.token_type = TokenType::parse(given, &mut warnings)?;
         }
@@ -261,6 +258,7 @@ impl TokenParams {
         match name {
             "bound_cidrs" => self.bound_cidrs = Some(addresses(name, list)?),
             "max_ttl" => self.max_ttl = seconds,
+            "num_uses" => self.num_uses = uses(name, args)?.unwrap_or(self.num_uses),
             "period" => self.period = seconds,
             "policies" => self.policies = clean_policies(list.to_vec(), true),
             _ => self.ttl = seconds,
@@ -297,6 +295,11 @@ pub fn addresses(field: &str, given: &[String]) -> Result<Vec<String>, Fault> {
         .collect()
 }
 
+fn uses(name: &str, args: &Args) -> Result<Option<u64>, Fault> {
+    let given = args.int(name).map(u64::try_from).transpose();
+    given.map_err(|_| Fault::invalid(format!("'{name}' cannot be negative")))
+}
+
 fn is_zero(value: &Value) -> bool {
     value.as_u64() == Some(0) || value.as_array().is_some_and(Vec::is_empty)
 }
@@ -311,6 +314,7 @@ mod tests {
         Field::new("policies", Kind::CommaList, ""),
         Field::new("ttl", Kind::Seconds, ""),
         Field::new("bound_cidrs", Kind::CommaList, ""),
+        Field::new("num_uses", Kind::Int, ""),
     ];
 
     fn args(body: Value) -> Args {
@@ -340,6 +344,8 @@ mod tests {
         assert_eq!(shown(&params).get("policies"), None);
         assert_eq!(shown(&params)["token_policies"], json!(["n"]));
         assert_eq!(shown(&params)["ttl"], json!(30));
+        params.apply(&args(json!({"num_uses": 3}))).unwrap();
+        assert_eq!((&shown(&params)["num_uses"], &shown(&params)["token_num_uses"]), (&json!(3), &json!(3)));
         params.apply(&args(json!({"ttl": 9, "token_ttl": 8}))).unwrap();
         assert_eq!((&shown(&params)["ttl"], &shown(&params)["token_ttl"]), (&json!(8), &json!(8)));
     }
@@ -367,6 +373,7 @@ mod tests {
             json!({"token_type": "default-batch", "token_period": 2}),
             json!({"token_type": "odd"}),
             json!({"token_num_uses": -1}),
+            json!({"num_uses": -1}),
             json!({"token_bound_cidrs": "x"}),
             json!({"bound_cidrs": "10.0.0.0/40"}),
         ] {

@@ -1,7 +1,9 @@
 //! The life of a token: made, presented, used up, renewed, revoked.
 
+use crate::identity::standing::Rights;
 use crate::jobs::Job;
 use crate::lease::{self, LeaseRecord, Mark};
+use crate::presence::Presence;
 use crate::token::{Kind, Token, TokenEntry, TokenSealer};
 use crate::ttl::{self, Wish};
 use crate::{Core, Fault, Grant, Mount, Remote, Txn, cidr, keys};
@@ -160,21 +162,27 @@ impl Core {
 
     /// Whether neither the token nor any of its ancestors has ended.
     async fn is_alive(&self, entry: &TokenEntry) -> Result<bool, Fault> {
+        Ok(self.line_ends(entry).await?.is_some())
+    }
+
+    /// When the token or the first of its ancestors ends, `Some(None)` for never; none if one has ended.
+    async fn line_ends(&self, entry: &TokenEntry) -> Result<Option<Option<Timestamp>>, Fault> {
         let now = self.clock.now();
         if !self.is_good(entry, now) {
-            return Ok(false);
+            return Ok(None);
         }
-        let mut parent = entry.parent.clone();
+        let (mut end, mut parent) = (entry.expires, entry.parent.clone());
         for _ in 0..MAX_GENERATIONS {
-            let Some(accessor) = parent.take() else { return Ok(true) };
+            let Some(accessor) = parent.take() else { return Ok(Some(end)) };
             match self.txn().get::<TokenEntry>(&keys::core(keys::TOKEN, &accessor)).await? {
                 Some(above) if !above.is_expired(now) && !self.tombstones.covers(&above) => {
+                    end = [end, above.expires].into_iter().flatten().min();
                     parent.clone_from(&above.parent);
                 }
-                _ => return Ok(false),
+                _ => return Ok(None),
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn is_good(&self, entry: &TokenEntry, now: Timestamp) -> bool {
@@ -185,21 +193,35 @@ impl Core {
             && (entry.kind != Kind::Batch || self.mounts().by_id(&entry.mount).is_some())
     }
 
-    /// The caller's token, with this use counted; none if it is no good from that address.
+    /// The caller's token with its rights, this use counted; none if it is no good from that address.
     pub(crate) async fn present(
         self: &Arc<Self>,
         token: &Secret<String>,
         remote: Remote,
-    ) -> Result<Option<Token>, Fault> {
+    ) -> Result<Option<(Token, Result<Rights, Fault>)>, Fault> {
+        if let Some(seen) = self.presences.get(token.expose(), self.clock.now()) {
+            let allowed = cidr::allows(&seen.entry.bound_cidrs, remote.address);
+            return Ok(allowed.then(|| (Token { id: token.clone(), entry: seen.entry }, Ok(seen.rights))));
+        }
+        // What changes from here on makes what is remembered below worthless.
+        let generation = self.presences.generation();
         let Some(entry) = self.find_token(token.expose()).await? else { return Ok(None) };
         if !cidr::allows(&entry.bound_cidrs, remote.address) {
             return Ok(None);
         }
-        if entry.num_uses == 0 {
-            return Ok(Some(Token { id: token.clone(), entry }));
+        if entry.num_uses != 0 {
+            let Some(used) = self.count_use(&entry.accessor).await? else { return Ok(None) };
+            let rights = self.rights(&used).await;
+            return Ok(Some((Token { id: token.clone(), entry: Arc::new(used) }, rights)));
         }
-        let used = self.count_use(&entry.accessor).await?;
-        Ok(used.map(|entry| Token { id: token.clone(), entry: Arc::new(entry) }))
+        let rights = self.rights(&entry).await;
+        if let Ok(rights) = &rights
+            && let Some(until) = self.line_ends(&entry).await?
+        {
+            let presence = Presence { entry: entry.clone(), rights: rights.clone(), until };
+            self.presences.put(token.expose(), generation, presence);
+        }
+        Ok(Some((Token { id: token.clone(), entry }, rights)))
     }
 
     /// Takes one use, in a commit of its own: it counts whatever comes of the request.

@@ -163,19 +163,38 @@ impl Txn {
         Some(self)
     }
 
-    /// The one commit; gives the keys it wrote. Nothing to write commits nothing.
-    pub(crate) async fn commit(mut self) -> Result<Vec<Bytes>, Fault> {
+    /// The one commit; says what it wrote. Nothing to write commits nothing.
+    pub(crate) async fn commit(mut self) -> Result<Written, Fault> {
         if self.writes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Written::default());
         }
-        let keys = self.writes.keys().cloned().collect();
+        let written =
+            Written { ends_tokens: self.ends_tokens(), keys: self.writes.keys().cloned().collect() };
         // Each read costs the store a look; one that was seen in two versions stays, and conflicts.
         self.reads.sort_unstable();
         self.reads.dedup();
         let writes = self.writes.into_iter().collect();
         self.barrier.commit(PlainBatch { reads: self.reads, ranges: self.ranges, writes }).await?;
-        Ok(keys)
+        Ok(written)
     }
+
+    /// Whether a token that was there before is changed or ended; one that is made touches no other.
+    fn ends_tokens(&self) -> bool {
+        let is_token = |key: &Bytes| {
+            crate::keys::core_name(key).is_some_and(|n| n.starts_with(crate::keys::TOKEN.as_bytes()))
+        };
+        let was_there = |key: &Bytes| self.reads.iter().any(|(read, version)| read == key && *version > 0);
+        self.writes.iter().any(|(key, value)| is_token(key) && (value.is_none() || was_there(key)))
+    }
+}
+
+/// What a commit wrote.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// The keys.
+    pub(crate) keys: Vec<Bytes>,
+    /// Whether a token that was there before was changed or ended.
+    pub(crate) ends_tokens: bool,
 }
 
 /// The first key that does not start with `prefix` and comes after those that do.

@@ -93,11 +93,13 @@ pub fn uuid(random: &dyn Random) -> String {
     n = n & !(0xf << 76) | (4 << 76);
     n = n & !(0b11 << 62) | (0b10 << 62);
     let mut out = String::with_capacity(36);
-    for (at, c) in crate::hex::encode(&n.to_be_bytes()).chars().enumerate() {
-        if matches!(at, 8 | 12 | 16 | 20) {
+    for (at, byte) in n.to_be_bytes().into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
             out.push('-');
         }
-        out.push(c);
+        for digit in [byte >> 4, byte & 15] {
+            out.push(char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }));
+        }
     }
     out
 }

@@ -3,6 +3,7 @@
 use crate::Map;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// The envelope around every structured answer, keys in Vault's order.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -16,7 +17,7 @@ pub struct Envelope<'a> {
     /// Seconds the lease lasts.
     pub lease_duration: u64,
     /// The answer itself.
-    pub data: Option<&'a Map>,
+    pub data: Option<Data<'a>>,
     /// Set instead of `data` when the answer was wrapped.
     pub wrap_info: Option<WrapInfo>,
     /// Warnings, in the order they arose.
@@ -25,6 +26,16 @@ pub struct Envelope<'a> {
     pub auth: Option<AuthInfo<'a>>,
     /// Type of the mount that answered.
     pub mount_type: &'a str,
+}
+
+/// The answer itself, as fields or as JSON that was made before.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub enum Data<'a> {
+    /// Fields.
+    Fields(&'a Map),
+    /// An object in JSON.
+    Made(&'a RawValue),
 }
 
 /// What a client learns about a wrapped answer.

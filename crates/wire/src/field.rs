@@ -139,6 +139,11 @@ impl Args {
         let mut args = Self::default();
         for field in fields {
             if let Some((_, text)) = captures.iter().find(|(n, _)| *n == field.name) {
+                if field.kind == Kind::Text {
+                    let text = if field.folded { text.to_lowercase() } else { text.clone() };
+                    args.values.push((field.name, Arg::Text(text)));
+                    continue;
+                }
                 args.values.push((field.name, convert(field, &Value::String(text.clone()))?));
                 continue;
             }

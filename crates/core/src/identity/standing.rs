@@ -23,6 +23,11 @@ pub struct Rights {
 }
 
 impl Rights {
+    /// Of a token without entity.
+    pub(crate) fn of(acl: Arc<Acl>) -> Self {
+        Self { acl, identity: None }
+    }
+
     /// The names of all its policies; `entry` is the token's.
     pub fn policies<'a>(&'a self, entry: &'a TokenEntry) -> &'a [String] {
         self.identity.as_ref().map_or(&entry.policies, |(_, merged)| &merged.policies)
@@ -105,7 +110,7 @@ impl Core {
     /// What a token may do now. A token whose entity is gone or disabled may do nothing.
     pub async fn rights(&self, token: &TokenEntry) -> Result<Rights, Fault> {
         if token.entity.is_empty() {
-            return Ok(Rights { acl: self.acl(&token.policies).await?, identity: None });
+            return Ok(Rights::of(self.acl(&token.policies).await?));
         }
         let mut txn = self.txn();
         let entity = entities::find_merged(&mut txn, &token.entity).await?.ok_or(Fault::Denied)?;

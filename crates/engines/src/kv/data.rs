@@ -36,6 +36,9 @@ async fn read(mut call: Call<'_>) -> Result<Response, Fault> {
         return Ok(answer);
     }
     let now = call.now();
+    if let Some(answer) = Found::made(&mut call, now).await? {
+        return Ok(answer);
+    }
     let found = Found::find(&mut call, now).await?;
     let data = found.data().map_or(Value::Null, |data| Value::Object(data.clone()));
     Ok(found.answer(DATA, data))

@@ -4,7 +4,9 @@ use super::config::Config;
 use crate::folder::END;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use strongroom_core::{Map, Record, Value};
 use strongroom_wire::time;
 
@@ -31,6 +33,30 @@ pub(super) struct Secret {
     /// Of the newest version; none once that is destroyed, or when `null` was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<Map>,
+    /// What a read of the newest version answers.
+    #[serde(skip)]
+    pub(super) answer: MadeAnswer,
+}
+
+/// An answer made once for a record as it is stored. A copy, which is about to be changed, starts without.
+#[derive(Default)]
+pub(super) struct MadeAnswer(OnceLock<Arc<RawValue>>);
+
+impl MadeAnswer {
+    /// The answer, made now if it was not before; none if it cannot be put into JSON.
+    pub(super) fn get(&self, make: impl FnOnce() -> Map) -> Option<Arc<RawValue>> {
+        if let Some(made) = self.0.get() {
+            return Some(made.clone());
+        }
+        let made = Arc::from(RawValue::from_string(serde_json::to_string(&make()).ok()?).ok()?);
+        Some(self.0.get_or_init(|| made).clone())
+    }
+}
+
+impl Clone for MadeAnswer {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Record for Secret {}
@@ -102,6 +128,7 @@ impl Secret {
             versions: Vec::new(),
             settings: Settings::default(),
             data: None,
+            answer: MadeAnswer::default(),
         }
     }
 

@@ -70,6 +70,25 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// The answer to a plain read of the newest version, as it was made for the last one; none where the
+    /// call has to be answered anew.
+    pub(super) async fn made(call: &mut Call<'_>, now: Timestamp) -> Result<Option<Response>, Fault> {
+        if !call.may_be_rendered() {
+            return Ok(None);
+        }
+        let key = key(call);
+        let secret = call.txn.get::<Secret>(&key).await?.ok_or(Fault::NotFound)?;
+        let Some(newest) = secret.version(secret.current).filter(|v| !v.is_gone(now)) else {
+            return Ok(None);
+        };
+        let made = secret.answer.get(|| {
+            let data = secret.data.clone().map_or(Value::Null, Value::Object);
+            let metadata = Value::Object(secret.describe(secret.current, newest));
+            Map::from_iter([("data".to_owned(), data), ("metadata".to_owned(), metadata)])
+        });
+        Ok(made.map(|made| Response { rendered: Some(made), ..Response::default() }))
+    }
+
     /// Finds the version a reading call names; 404 if there is no such secret or version.
     pub(super) async fn find(call: &mut Call<'_>, now: Timestamp) -> Result<Self, Fault> {
         let key = key(call);
