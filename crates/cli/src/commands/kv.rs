@@ -9,7 +9,7 @@ use crate::command::{Command, Flag, Run, Shared};
 use crate::context::Context;
 use crate::failure::{Doing, Exit, Failure, Outcome};
 use crate::output::{Format, centred, titled};
-use place::{Place, find};
+use place::{Place, find, find_secret};
 use serde_json::{Value, json};
 use strongroom_client::{Client, Error, Method, Request, Secret};
 use strongroom_wire::Map;
@@ -105,7 +105,7 @@ const CAS: Flag =
 
 async fn get(cx: &mut Context<'_>) -> Outcome {
     let client = cx.client()?;
-    let place = find(cx, &client).await?;
+    let place = find_secret(cx, &client).await?;
     let path = place.path("data");
     let mut request = Request::new(Method::Get, &path);
     if let Some(version) = cx.number("version").filter(|v| *v > 0 && place.versioned) {
@@ -160,7 +160,7 @@ async fn put(cx: &mut Context<'_>) -> Outcome {
     }
     let fields = cx.fields(1)?;
     let client = cx.client()?;
-    let place = find(cx, &client).await?;
+    let place = find_secret(cx, &client).await?;
     let path = place.path("data");
     let body = if place.versioned { with_options(fields, cx.number("cas")) } else { Value::Object(fields) };
     let secret = client.write(&path, body).await.doing(format!("writing data to {path}"))?;
@@ -181,7 +181,7 @@ async fn patch(cx: &mut Context<'_>) -> Outcome {
         return Err(Failure::local(format!("Invalid -method {method:?}: use patch or rw")));
     }
     let client = cx.client()?;
-    let place = find(cx, &client).await?;
+    let place = find_secret(cx, &client).await?;
     place.require_versions("Patch")?;
     let path = place.path("data");
     let doing = format!("patching data at {path}");

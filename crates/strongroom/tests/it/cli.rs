@@ -151,6 +151,8 @@ fn secrets_with_versions() {
     assert_eq!(me.json("kv get secret/a")["data"]["data"], serde_json::json!({"x": "2", "z": "3"}));
     assert_eq!(me.must("kv get -version=1 -field=x secret/a"), "1");
     assert_eq!(me.must("kv get -field=data secret/a"), "map[x:2 z:3]");
+    me.run("kv get secret").ends(2).says("vault kv list secret/");
+    me.run("kv put secret/ a=b").ends(2).says("name a secret in it, as in secret/NAME");
     me.run("kv get -field=none secret/a").ends(1).says("Field \"none\" not present in secret");
     me.must("kv delete secret/a");
     me.run("kv get -field=x secret/a").ends(2).says("No data found at secret/data/a");

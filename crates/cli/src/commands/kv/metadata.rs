@@ -1,6 +1,6 @@
 //! `kv metadata get`, `put`, `patch`, `delete`.
 
-use super::place::{Place, find};
+use super::place::{Place, find_secret};
 use super::{MOUNT, say_path, section};
 use crate::command::{Command, Flag, Run, Shared};
 use crate::context::Context;
@@ -125,7 +125,7 @@ async fn delete(cx: &mut Context<'_>) -> Outcome {
 
 async fn versioned_place(cx: &mut Context<'_>) -> Result<(Client, Place), Failure> {
     let client = cx.client()?;
-    let place = find(cx, &client).await?;
+    let place = find_secret(cx, &client).await?;
     place.require_versions("Metadata")?;
     Ok((client, place))
 }

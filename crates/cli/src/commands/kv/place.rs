@@ -39,11 +39,25 @@ impl Place {
     }
 }
 
+/// Where a secret is that the first argument (and `-mount`) names: a store alone is none.
+pub(super) async fn find_secret(cx: &Context<'_>, client: &Client) -> Result<Place, Failure> {
+    let place = find(cx, client).await?;
+    if place.key.is_empty() {
+        let mount = &place.mount;
+        return Err(Failure::server(format!("{mount} is a store: name a secret in it, as in {mount}NAME"))
+            .advised(format!("Those there are: {{}} kv list {mount}")));
+    }
+    Ok(place)
+}
+
 /// Asks the server which store the first argument (and `-mount`) lies in.
 pub(super) async fn find(cx: &Context<'_>, client: &Client) -> Result<Place, Failure> {
     let argument = cx.path_arg(0);
     let given_mount = cx.text("mount").map(clean_path);
     let asked = given_mount.clone().unwrap_or_else(|| argument.clone());
+    if asked.is_empty() {
+        return Err(Failure::local("The path is empty: name a secret, as in secret/app/db"));
+    }
     // The question itself is neither wrapped nor only shown.
     let live = client.with(|config| {
         config.preview = None;

@@ -1,6 +1,6 @@
 //! `kv delete`, `undelete`, `destroy`, `rollback`.
 
-use super::place::find;
+use super::place::find_secret;
 use super::{MOUNT, with_options};
 use crate::command::{Command, Flag, Run, Shared};
 use crate::context::Context;
@@ -64,7 +64,7 @@ const VERSIONS: Flag = Flag::list("versions", "NUMBERS", "The versions, as in -v
 async fn delete(cx: &mut Context<'_>) -> Outcome {
     let versions = versions(cx)?;
     let client = cx.client()?;
-    let place = find(cx, &client).await?;
+    let place = find_secret(cx, &client).await?;
     let path = place.path("data");
     let doing = format!("deleting {path}");
     let secret = if versions.is_empty() {
@@ -84,7 +84,7 @@ async fn change(cx: &mut Context<'_>, section: &str, what: &str) -> Outcome {
         )));
     }
     let client = cx.client()?;
-    let place = find(cx, &client).await?;
+    let place = find_secret(cx, &client).await?;
     place.require_versions(what)?;
     let path = place.path(section);
     let secret = client
@@ -98,7 +98,7 @@ async fn rollback(cx: &mut Context<'_>) -> Outcome {
     let wanted = cx.number("version").filter(|v| *v > 0);
     let wanted = wanted.ok_or_else(|| Failure::local("Name the version to go back to, as in -version=2"))?;
     let client = cx.client()?;
-    let place = find(cx, &client).await?;
+    let place = find_secret(cx, &client).await?;
     place.require_versions("Rollback")?;
     let path = place.path("data");
     let nothing = || Failure::server(format!("No value found at {path}"));
