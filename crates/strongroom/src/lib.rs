@@ -7,6 +7,7 @@ mod server;
 mod stores;
 
 pub use config::check as check_config;
+pub use server::plugs;
 
 use std::process::ExitCode;
 use strongroom_cli::Command;

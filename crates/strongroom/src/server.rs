@@ -11,6 +11,7 @@ mod running;
 
 use crate::config::{self, Config};
 use crate::log::{Destination, Format, Levels, Log};
+pub use assembly::plugs;
 use options::Options;
 use std::sync::Arc;
 use strongroom_cli::{Command, Context, Exit, Failure, Flag, Outcome, Run, Shared};

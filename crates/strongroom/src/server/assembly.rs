@@ -33,8 +33,8 @@ pub(super) fn core(store: Arc<dyn Store>, start: &Start, api_addr: String) -> Re
     })
 }
 
-/// A new engine or auth method is one line here.
-fn plugs() -> Plugs {
+/// All engines and auth methods. A new one is one line here.
+pub fn plugs() -> Plugs {
     Plugs::default()
         .engine(Arc::new(System::new()))
         .engine(Arc::new(Identity))
