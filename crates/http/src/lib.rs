@@ -2,6 +2,7 @@
 //!
 //! - [`settings`] says how a listener is set up, [`bind`] opens its socket, [`server`] serves it.
 //! - [`tls`] reads certificates, again on demand, and takes client certificates without judging them.
+//! - [`outbound`] sends requests to other servers.
 //! - `exchange` turns one HTTP request into a [`strongroom_core::Request`] and its answer into bytes,
 //!   with everything about it that can be refused refused before any body is parsed.
 
@@ -16,6 +17,7 @@ mod fields;
 pub mod forwarded;
 mod headers;
 mod json_limits;
+pub mod outbound;
 mod outgoing;
 mod pulse;
 mod query;
@@ -30,6 +32,7 @@ pub use api::Api;
 pub use bind::{BindError, Bound, bind};
 pub use fields::check as check_body;
 pub use forwarded::Forwarded;
+pub use outbound::HttpOut;
 pub use response_headers::ResponseHeaders;
 pub use server::{Running, serve};
 pub use settings::{Bind, JsonLimits, Limits, Settings, Timeouts};

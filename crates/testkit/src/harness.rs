@@ -55,29 +55,36 @@ impl Harness {
     /// An initialised and unsealed core. The plugs `system`, `cubbyhole` and `token` are stubs without
     /// routes where the test brings none.
     pub async fn start(plugs: Plugs) -> Self {
-        let empty = Self::empty(plugs);
+        Self::start_with(plugs, Settings::default()).await
+    }
+
+    /// The same with settings of one's own.
+    pub async fn start_with(plugs: Plugs, settings: Settings) -> Self {
+        let empty = Self::over(plugs, Arc::new(MemoryStore::new()), settings);
         let one = SealConfig::new(1, 1).expect("one share");
         empty.core.barrier.init(one).await.expect("an initialised barrier");
         let root = empty.core.bootstrap().await.expect("the first records").token.expose().clone();
+        empty.core.go_live();
         Self { root, ..empty }
     }
 
     /// The same over a store that the test brings, with the share that unseals it.
     pub async fn start_over(plugs: Plugs, store: Arc<dyn Store>) -> (Self, Secret<Vec<u8>>) {
-        let empty = Self::over(plugs, store);
+        let empty = Self::over(plugs, store, Settings::default());
         let one = SealConfig::new(1, 1).expect("one share");
         let share = empty.core.barrier.init(one).await.expect("an initialised barrier").swap_remove(0);
         let root = empty.core.bootstrap().await.expect("the first records").token.expose().clone();
+        empty.core.go_live();
         let unsealed = Self { root, ..empty };
         (unsealed, share)
     }
 
     /// A core on an empty store, not initialised. Its root token is empty.
     pub fn empty(plugs: Plugs) -> Self {
-        Self::over(plugs, Arc::new(MemoryStore::new()))
+        Self::over(plugs, Arc::new(MemoryStore::new()), Settings::default())
     }
 
-    fn over(plugs: Plugs, store: Arc<dyn Store>) -> Self {
+    fn over(plugs: Plugs, store: Arc<dyn Store>, settings: Settings) -> Self {
         let now = "2026-01-02T03:04:05.678901234Z".parse().expect("a valid time");
         let clock = Arc::new(VirtualClock::new(now));
         let random: Arc<dyn Random> = Arc::new(SeededRandom::new(1));
@@ -89,7 +96,7 @@ impl Harness {
             clock: clock.clone(),
             random,
             plugs: with_stubs(plugs),
-            settings: Settings::default(),
+            settings,
         };
         let core = Core::new(parts).expect("a core");
         Self { core, clock, root: String::new() }

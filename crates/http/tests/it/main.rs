@@ -5,6 +5,7 @@
 
 mod connections;
 mod echo;
+mod outbound;
 mod requests;
 mod sockets;
 mod tls;

@@ -1,0 +1,232 @@
+//! The keys that may have signed a token, and where they come from.
+
+use super::config::{Config, KeySet};
+use crate::web_token::WebToken;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use strongroom_core::outbound::check_url;
+use strongroom_core::{Core, Fault};
+use strongroom_crypto::ecdsa::Curve;
+use strongroom_crypto::jws::Key;
+
+/// Checks that one of the configured keys has signed a token, and that the issuer is who it should be.
+pub(super) async fn verify(
+    core: &Core,
+    config: &Config,
+    token: &WebToken,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let algorithms = &config.jwt_supported_algs;
+    if !algorithms.is_empty() && !algorithms.contains(&token.algorithm_name) {
+        return Err(Fault::invalid("the token's signature algorithm is not among 'jwt_supported_algs'"));
+    }
+    let signed = if config.jwt_validation_pubkeys.is_empty() {
+        signed_by_fetched(core, config, token, now).await?
+    } else {
+        let keys = config.jwt_validation_pubkeys.iter().filter_map(|text| Key::from_pem(text).ok());
+        keys.into_iter().any(|key| token.is_signed_by(&key))
+    };
+    if !signed {
+        return Err(Fault::invalid("error validating token: no known key has signed it"));
+    }
+    check_issuer(core, config, token, now).await
+}
+
+/// Fetches what the configuration names, to see that it is there.
+pub(super) async fn probe(core: &Core, config: &Config) -> Result<(), Fault> {
+    let now = core.clock.now();
+    if !config.oidc_discovery_url.is_empty() {
+        let set = discover(core, config, now, SignedDuration::ZERO).await?.key_set;
+        fetch(core, &set, now, SignedDuration::ZERO).await?;
+    }
+    for set in config.key_sets() {
+        fetch(core, &set, now, SignedDuration::ZERO).await?;
+    }
+    Ok(())
+}
+
+/// How old fetched keys may be as long as one of them has signed.
+const USUAL_AGE: SignedDuration = SignedDuration::from_mins(5);
+/// How old they may be when none has: junk must not make us ask again and again.
+const FRESH_AGE: SignedDuration = SignedDuration::from_secs(10);
+/// How old they may be while new ones cannot be had.
+const STALE_AGE: SignedDuration = SignedDuration::from_hours(1);
+/// Keys of one set that are looked at.
+const MAX_KEYS: usize = 256;
+
+async fn signed_by_fetched(
+    core: &Core,
+    config: &Config,
+    token: &WebToken,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    match signed_by_sets(core, config, token, now, USUAL_AGE).await {
+        Ok(true) => Ok(true),
+        Ok(false) => signed_by_sets(core, config, token, now, FRESH_AGE).await,
+        // Who publishes the keys is away: those of a while ago are as good.
+        Err(fault) => {
+            let known = signed_by_sets(core, config, token, now, STALE_AGE).await;
+            if known.unwrap_or(false) { Ok(true) } else { Err(fault) }
+        }
+    }
+}
+
+async fn signed_by_sets(
+    core: &Core,
+    config: &Config,
+    token: &WebToken,
+    now: Timestamp,
+    max_age: SignedDuration,
+) -> Result<bool, Fault> {
+    let sets = if config.oidc_discovery_url.is_empty() {
+        config.key_sets()
+    } else {
+        vec![discover(core, config, now, max_age).await?.key_set]
+    };
+    let mut failed = None;
+    for set in sets {
+        match fetch(core, &set, now, max_age).await {
+            Ok(keys) if keys.iter().any(|key| key.has_signed(token)) => return Ok(true),
+            Ok(_) => {}
+            Err(fault) => failed = Some(fault),
+        }
+    }
+    failed.map_or(Ok(false), Err)
+}
+
+async fn check_issuer(core: &Core, config: &Config, token: &WebToken, now: Timestamp) -> Result<(), Fault> {
+    let wanted = if !config.bound_issuer.is_empty() {
+        config.bound_issuer.clone()
+    } else if !config.oidc_discovery_url.is_empty() {
+        discover(core, config, now, STALE_AGE).await?.issuer
+    } else {
+        return Ok(());
+    };
+    if token.text("iss") == wanted {
+        return Ok(());
+    }
+    Err(Fault::invalid("error validating token: its issuer (iss) is not the configured one"))
+}
+
+/// What a provider says of itself.
+struct Provider {
+    issuer: String,
+    key_set: KeySet,
+}
+
+async fn discover(
+    core: &Core,
+    config: &Config,
+    now: Timestamp,
+    max_age: SignedDuration,
+) -> Result<Provider, Fault> {
+    #[derive(Deserialize)]
+    struct Discovery {
+        issuer: String,
+        jwks_uri: String,
+    }
+    let base = config.oidc_discovery_url.trim_end_matches('/');
+    let url = format!("{base}/.well-known/openid-configuration");
+    let body = get(core, "oidc discovery URL", &url, &config.oidc_discovery_ca_pem, now, max_age).await?;
+    let read: Discovery = serde_json::from_slice(&body).map_err(|_| {
+        Fault::invalid("error checking oidc discovery URL: the answer is no discovery document")
+    })?;
+    if read.issuer.trim_end_matches('/') != base {
+        return Err(Fault::invalid(
+            "error checking oidc discovery URL: the provider there names another address as issuer",
+        ));
+    }
+    check_url("jwks_uri", &read.jwks_uri)?;
+    if base.starts_with("https://") && !read.jwks_uri.starts_with("https://") {
+        return Err(Fault::invalid("error checking oidc discovery URL: its key set is not behind TLS"));
+    }
+    let key_set = KeySet { jwks_url: read.jwks_uri, jwks_ca_pem: config.oidc_discovery_ca_pem.clone() };
+    Ok(Provider { issuer: read.issuer, key_set })
+}
+
+async fn fetch(
+    core: &Core,
+    set: &KeySet,
+    now: Timestamp,
+    max_age: SignedDuration,
+) -> Result<Vec<SetKey>, Fault> {
+    let body = get(core, "jwks URL", &set.jwks_url, &set.jwks_ca_pem, now, max_age).await?;
+    read_set(&body).ok_or_else(|| Fault::invalid("error checking jwks URL: the answer is no key set"))
+}
+
+async fn get(
+    core: &Core,
+    what: &str,
+    url: &str,
+    ca_pem: &str,
+    now: Timestamp,
+    max_age: SignedDuration,
+) -> Result<bytes::Bytes, Fault> {
+    let ca_pem = Some(ca_pem.to_owned()).filter(|pem| !pem.is_empty());
+    match core.outbound.document(url, ca_pem, now, max_age).await {
+        Ok(document) => Ok(document.body),
+        Err(error) => {
+            tracing::warn!(url, %error, "keys for tokens cannot be fetched");
+            Err(Fault::invalid(format!("error checking {what}: {error}")))
+        }
+    }
+}
+
+/// A key of a set.
+struct SetKey {
+    id: Option<String>,
+    algorithm: Option<String>,
+    key: Key,
+}
+
+impl SetKey {
+    fn has_signed(&self, token: &WebToken) -> bool {
+        let id_fits = match (&token.key_id, &self.id) {
+            (Some(wanted), Some(id)) => wanted == id,
+            _ => true,
+        };
+        let algorithm_fits = self.algorithm.as_ref().is_none_or(|name| *name == token.algorithm_name);
+        id_fits && algorithm_fits && token.is_signed_by(&self.key)
+    }
+}
+
+/// The keys of a set that verify signatures. Others may stand beside them.
+fn read_set(body: &[u8]) -> Option<Vec<SetKey>> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<serde_json::Value>,
+    }
+    let set: Set = serde_json::from_slice(body).ok()?;
+    Some(set.keys.into_iter().take(MAX_KEYS).filter_map(read_key).collect())
+}
+
+fn read_key(value: serde_json::Value) -> Option<SetKey> {
+    #[derive(Deserialize)]
+    struct Jwk {
+        kty: String,
+        r#use: Option<String>,
+        kid: Option<String>,
+        alg: Option<String>,
+        crv: Option<String>,
+        n: Option<String>,
+        e: Option<String>,
+        x: Option<String>,
+        y: Option<String>,
+    }
+    let jwk: Jwk = serde_json::from_value(value).ok()?;
+    if jwk.r#use.is_some_and(|u| u != "sig") {
+        return None;
+    }
+    let bytes = |part: &Option<String>| BASE64_URL_SAFE_NO_PAD.decode(part.as_ref()?).ok();
+    let key = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+        ("RSA", _) => Key::from_rsa_numbers(&bytes(&jwk.n)?, &bytes(&jwk.e)?),
+        ("EC", Some("P-256")) => Key::from_coordinates(Curve::P256, &bytes(&jwk.x)?, &bytes(&jwk.y)?),
+        ("EC", Some("P-384")) => Key::from_coordinates(Curve::P384, &bytes(&jwk.x)?, &bytes(&jwk.y)?),
+        ("EC", Some("P-521")) => Key::from_coordinates(Curve::P521, &bytes(&jwk.x)?, &bytes(&jwk.y)?),
+        ("OKP", Some("Ed25519")) => Key::from_ed25519(&bytes(&jwk.x)?),
+        _ => return None,
+    };
+    Some(SetKey { id: jwk.kid, algorithm: jwk.alg, key: key.ok()? })
+}
