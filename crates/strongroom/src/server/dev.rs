@@ -93,8 +93,10 @@ impl Dev {
         };
         ask(core, &root_token, "sys/mounts/secret", secrets()).await?;
         if let Some(file) = &self.token_file {
-            store(file, root_token.expose())
-                .map_err(|e| failed(&format!("writing {}", file.display()), &e))?;
+            store(file, root_token.expose()).map_err(|e| {
+                let place = file.display();
+                Failure::local(format!("Error writing {place}: {e}. Without that file: -dev-no-store-token"))
+            })?;
         }
         let share = shares.first().map(|s| BASE64_STANDARD.encode(s.expose())).unwrap_or_default();
         Ok(Ready { unseal_key: Secret::new(share), root_token })
