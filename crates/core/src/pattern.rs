@@ -33,6 +33,14 @@ impl Pattern {
         self.text
     }
 
+    /// The first segment, if it is a literal.
+    pub fn head(&self) -> Option<&'static str> {
+        match self.segments.first() {
+            Some(Segment::Literal(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether the last segment takes all that remains.
     pub fn takes_rest(&self) -> bool {
         matches!(self.segments.last(), Some(Segment::Rest(_)))

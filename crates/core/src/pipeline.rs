@@ -316,7 +316,11 @@ impl Core {
         }
         for _ in 0..MAX_TRIES {
             let mut txn = self.begin(case).await?;
-            let outcome = self.attempt(case, &mut txn).await;
+            let attempt = self.attempt(case, &mut txn);
+            let outcome = match &mut pending {
+                Some(pending) => pending.meanwhile(attempt).await,
+                None => attempt.await,
+            };
             let (txn, outcome) = match outcome {
                 Err(Fault::Conflict) => {
                     self.metrics.conflicts.add();

@@ -3,6 +3,7 @@
 
 use crate::pattern::{Captures, Pattern};
 use crate::{BoxFuture, Call, ExistsCall, Fault, Response};
+use std::collections::HashMap;
 use strongroom_wire::Operation;
 use strongroom_wire::field::Field;
 
@@ -151,12 +152,24 @@ impl Route {
 #[derive(Clone, Default)]
 pub struct RouteTable {
     routes: Vec<Route>,
+    /// Places of the routes that begin with a literal, by that; `sys/` has more than a hundred.
+    by_head: HashMap<&'static str, Vec<usize>>,
+    /// Places of the others.
+    others: Vec<usize>,
 }
 
 impl RouteTable {
     /// A table of these routes.
     pub fn new(routes: Vec<Route>) -> Self {
-        Self { routes }
+        let mut by_head: HashMap<&'static str, Vec<usize>> = HashMap::new();
+        let mut others = Vec::new();
+        for (at, route) in routes.iter().enumerate() {
+            match route.pattern.head() {
+                Some(head) => by_head.entry(head).or_default().push(at),
+                None => others.push(at),
+            }
+        }
+        Self { routes, by_head, others }
     }
 
     /// All routes.
@@ -166,6 +179,37 @@ impl RouteTable {
 
     /// The first route that matches a path below the mount, by its place in the table.
     pub fn find(&self, path: &str) -> Option<(usize, Captures)> {
-        self.routes.iter().enumerate().find_map(|(at, r)| r.pattern.matches(path).map(|c| (at, c)))
+        let head = path.split('/').next().unwrap_or("");
+        let first = |places: &[usize]| {
+            places.iter().find_map(|at| Some((*at, self.routes.get(*at)?.pattern.matches(path)?)))
+        };
+        let named = self.by_head.get(head).and_then(|places| first(places));
+        match (named, first(&self.others)) {
+            (Some(named), Some(other)) => Some(if named.0 < other.0 { named } else { other }),
+            (named, other) => named.or(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_first_in_order() {
+        let table = RouteTable::new(vec![
+            Route::new("a/{x}", "", &[]),
+            Route::new("{any}", "", &[]),
+            Route::new("a", "", &[]),
+            Route::new("b/{rest:rest}", "", &[]),
+            Route::new("", "", &[]),
+        ]);
+        let place = |path: &str| table.find(path).map(|(at, _)| at);
+        assert_eq!(place("a/1"), Some(0));
+        assert_eq!(place("a"), Some(1));
+        assert_eq!(place("b/1/2"), Some(3));
+        assert_eq!(place("b"), Some(1));
+        assert_eq!(place(""), Some(4));
+        assert_eq!(place("c/d"), None);
     }
 }

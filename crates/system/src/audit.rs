@@ -60,7 +60,7 @@ fn enable(call: Call<'_>) -> Answering<'_> {
         let local = call.args.bool("local").unwrap_or(false);
         let config = DeviceConfig::new(kind, call.args.text_or_empty("description"), options, local);
         let _turn = core.exclusive.lock().await;
-        if core.barrier.is_sealed() {
+        if core.is_sealed() {
             return Err(Fault::Sealed);
         }
         let enabled = core.audit.enable(path, config).await.map_err(refused)?;

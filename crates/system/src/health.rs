@@ -1,7 +1,7 @@
 //! `sys/health`: the state of this node as one status code.
 
 use crate::Answering;
-use serde_json::json;
+use serde::Serialize;
 use strongroom_core::{Call, Fault, Operation, Response, Route};
 use strongroom_wire::field::{Args, Field, Kind};
 use strongroom_wire::time;
@@ -38,7 +38,7 @@ fn health(call: Call<'_>) -> Answering<'_> {
         let core = call.core;
         let codes = Codes::read(call.args)?;
         let initialized = core.barrier.is_initialized().await?;
-        let sealed = core.barrier.is_sealed();
+        let sealed = core.is_sealed();
         let code = match (initialized, sealed) {
             (false, _) => codes.uninitialised,
             (true, true) => codes.sealed,
@@ -46,28 +46,56 @@ fn health(call: Call<'_>) -> Answering<'_> {
         };
         // One node, always the active one; what replication would say is `disabled`, never null.
         let replication = if sealed { "unknown" } else { "disabled" };
-        let mut shown = json!({
-            "initialized": initialized,
-            "sealed": sealed,
-            "standby": false,
-            "performance_standby": false,
-            "replication_performance_mode": replication,
-            "replication_dr_mode": replication,
-            "server_time_utc": time::unix(call.now()),
-            "version": core.settings.version,
-            "strongroom_version": core.settings.own_version,
-            "enterprise": false,
-            "echo_duration_ms": 0,
-            "clock_skew_ms": 0,
-            "replication_primary_canary_age_ms": 0,
-            "audit_devices_failing": core.audit.status().iter().filter(|d| !d.health.is_working()).count(),
-        });
-        if let (Some(cluster), Some(shown)) = (crate::seal::cluster(core).await, shown.as_object_mut()) {
-            shown.insert("cluster_name".to_owned(), cluster.name.clone().into());
-            shown.insert("cluster_id".to_owned(), cluster.id.clone().into());
-        }
-        Ok(Response::bare(shown).with_status(code))
+        let cluster = crate::seal::cluster(core).await;
+        let failing = |broker: &strongroom_audit::Broker| {
+            broker.status().iter().filter(|d| !d.health.is_working()).count()
+        };
+        let shown = Shown {
+            initialized,
+            sealed,
+            standby: false,
+            performance_standby: false,
+            replication_performance_mode: replication,
+            replication_dr_mode: replication,
+            server_time_utc: time::unix(call.now()),
+            version: core.settings.version,
+            strongroom_version: core.settings.own_version,
+            enterprise: false,
+            cluster_name: cluster.as_ref().map(|c| c.name.as_str()),
+            cluster_id: cluster.as_ref().map(|c| c.id.as_str()),
+            echo_duration_ms: 0,
+            clock_skew_ms: 0,
+            replication_primary_canary_age_ms: 0,
+            audit_devices_failing: if core.audit.is_idle() { 0 } else { failing(&core.audit) },
+        };
+        let body = serde_json::to_vec(&shown)
+            .map_err(|e| Fault::Internal(format!("the state of the node cannot be shown: {e}")))?;
+        let raw = Some(("application/json".to_owned(), body.into()));
+        Ok(Response { raw, ..Response::none() }.with_status(code))
     })
+}
+
+/// Written straight into bytes: load balancers of a large cluster ask all the time.
+#[derive(Serialize)]
+struct Shown<'a> {
+    initialized: bool,
+    sealed: bool,
+    standby: bool,
+    performance_standby: bool,
+    replication_performance_mode: &'static str,
+    replication_dr_mode: &'static str,
+    server_time_utc: i64,
+    version: &'static str,
+    strongroom_version: &'static str,
+    enterprise: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_id: Option<&'a str>,
+    echo_duration_ms: u64,
+    clock_skew_ms: u64,
+    replication_primary_canary_age_ms: u64,
+    audit_devices_failing: usize,
 }
 
 /// The codes for the states that this node can be in. The others are read all the same: what is wrong
@@ -115,6 +143,7 @@ fn code(args: &Args, name: &str, usual: u16) -> Result<u16, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use strongroom_wire::Map;
 
     fn codes(body: serde_json::Value) -> Result<(u16, u16, u16), u16> {

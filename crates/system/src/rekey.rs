@@ -157,7 +157,7 @@ fn no_recovery_key(_call: Call<'_>) -> Answering<'_> {
 /// The nonce that a cancellation names, or none if the caller's token may cancel without: whoever
 /// merely reaches the server must not disturb the others' work (the class of CVE-2025-4656).
 pub(crate) async fn nonce_or_right(call: &mut Call<'_>) -> Result<Option<String>, Fault> {
-    if call.core.barrier.is_sealed() {
+    if call.core.is_sealed() {
         return Err(Fault::Sealed);
     }
     if let Some(nonce) = call.args.text("nonce").filter(|n| !n.is_empty()) {

@@ -62,6 +62,9 @@ fn unseal(call: Call<'_>) -> Answering<'_> {
             Fault::invalid("'key' must be specified in request body as JSON, or 'reset' set to true")
         })?;
         let was_sealed = core.barrier.is_sealed();
+        if was_sealed {
+            core.hold();
+        }
         core.barrier.unseal(share).await.map_err(refused)?;
         if was_sealed && !core.barrier.is_sealed() {
             core.after_unseal().await?;
@@ -85,7 +88,7 @@ async fn seal_status(core: &Arc<Core>) -> Result<Response, Fault> {
     let mut shown = json!({
         "type": status.kind,
         "initialized": status.initialized,
-        "sealed": status.sealed,
+        "sealed": status.sealed || core.is_sealed(),
         "t": status.threshold,
         "n": status.shares,
         "progress": status.progress,
@@ -107,7 +110,7 @@ async fn seal_status(core: &Arc<Core>) -> Result<Response, Fault> {
 
 /// Who this cluster is; not known while sealed.
 pub(crate) async fn cluster(core: &Arc<Core>) -> Option<Arc<Cluster>> {
-    if core.barrier.is_sealed() {
+    if core.is_sealed() {
         return None;
     }
     core.txn().get::<Cluster>(&Cluster::key()).await.ok().flatten()

@@ -74,7 +74,13 @@ async fn replace(call: Call<'_>, any_keys: bool) -> Result<Response, Fault> {
     let snapshot = verified(call.req.request.raw.as_ref()).await?;
     let entries = snapshot.count();
     let _turn = core.exclusive.lock().await;
-    match core.barrier.replace(snapshot, any_keys).await.map_err(refused)? {
+    core.hold();
+    let replaced = core.barrier.replace(snapshot, any_keys).await.map_err(|error| {
+        // Nothing was changed, or the barrier is closed.
+        core.go_live();
+        refused(error)
+    })?;
+    match replaced {
         Replaced::Open => {
             reload(core).await?;
             tracing::warn!(entries, "the store was replaced by a snapshot");

@@ -35,7 +35,7 @@ pub(super) fn all(core: &Arc<Core>) -> Vec<Metric> {
 }
 
 fn of_the_node(core: &Arc<Core>) -> Vec<Metric> {
-    let sealed = core.barrier.is_sealed();
+    let sealed = core.is_sealed();
     let up = core.clock.now().duration_since(core.started).as_secs_f64().max(0.0);
     let mut all = vec![
         gauge("vault.core.unsealed", "Whether the server is unsealed.", if sealed { 0.0 } else { 1.0 }),

@@ -225,3 +225,18 @@ async fn rotation_is_set_within_bounds() {
     }
     assert_eq!(read(&h, "sys/rotate/config").await.at("/data"), config);
 }
+
+#[tokio::test]
+async fn an_open_barrier_is_not_enough_to_let_requests_in() {
+    let h = super::start().await;
+    h.core.hold();
+    assert_eq!(read(&h, "sys/mounts").await.status, 503);
+    assert_eq!(read(&h, "auth/token/lookup-self").await.status, 503);
+    assert_eq!(stranger(&h, Operation::Read, "sys/health", Value::Null).await.status, 503);
+    let status = stranger(&h, Operation::Read, "sys/seal-status", Value::Null).await;
+    assert_eq!((status.status, status.at("/sealed")), (200, json!(true)));
+    assert_eq!(status.at("/cluster_id"), Value::Null);
+    h.core.after_unseal().await.unwrap();
+    assert_eq!(read(&h, "sys/mounts").await.status, 200);
+    assert_eq!(stranger(&h, Operation::Read, "sys/health", Value::Null).await.status, 200);
+}
