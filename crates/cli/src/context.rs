@@ -246,6 +246,20 @@ impl Context<'_> {
 
     /// A client as flags, environment and token file say.
     pub fn client(&mut self) -> Result<Client, Failure> {
+        let mut config = self.client_config()?;
+        if config.token.is_empty() {
+            config.token = token_helper::load(&*self.host.variable)?.unwrap_or_default();
+        }
+        self.host.without_token = config.token.is_empty();
+        Ok(Client::new(config))
+    }
+
+    /// A client for logins, which need no token: the file need not be readable.
+    pub(crate) fn login_client(&mut self) -> Result<Client, Failure> {
+        Ok(Client::new(self.client_config()?))
+    }
+
+    fn client_config(&self) -> Result<Config, Failure> {
         let failed = |e: &dyn std::fmt::Display| Failure::local(format!("Error preparing the client: {e}"));
         let mut config = Config::from_env(&*self.host.variable).map_err(|e| failed(&e))?;
         if self.variable("VAULT_MAX_RETRIES").is_none() {
@@ -256,11 +270,7 @@ impl Context<'_> {
         }
         self.apply_tls_flags(&mut config);
         self.apply_request_flags(&mut config)?;
-        if config.token.is_empty() {
-            config.token = token_helper::load(&*self.host.variable)?.unwrap_or_default();
-        }
-        self.host.without_token = config.token.is_empty();
-        Ok(Client::new(config))
+        Ok(config)
     }
 
     fn apply_tls_flags(&self, config: &mut Config) {

@@ -44,7 +44,7 @@ async fn login(cx: &mut Context<'_>) -> Outcome {
         return Err(Failure::local("-token-only cannot be used together with -field or -no-print"));
     }
     let method = cx.text("method").unwrap_or("token").trim().to_ascii_lowercase();
-    let client = cx.client()?;
+    let client = cx.login_client()?;
     let secret = match method.as_str() {
         "token" => with_token(cx, &client).await?,
         _ => with_method(cx, &client, &method).await?,

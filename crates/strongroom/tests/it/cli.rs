@@ -376,6 +376,7 @@ fn mistakes_end_with_the_codes_scripts_expect() {
     std::fs::remove_file(odd.home.path().join(".vault-token")).unwrap();
     std::fs::create_dir(odd.home.path().join(".vault-token")).unwrap();
     odd.run("kv get secret/a").ends(1).says("Error reading the stored token from");
+    odd.run_with("login -no-store -", &stand.root).ends(0);
     let homeless = admin.with("HOME", "/nonexistent");
     homeless.run_with("login -", &stand.root).ends(2).says(&stand.root).says("not stored");
 }
