@@ -86,7 +86,8 @@ struct Bucket {
     blocked_until: Option<Timestamp>,
 }
 
-/// Addresses remembered for one limit; beyond that the full buckets are forgotten.
+/// Addresses remembered for one limit; beyond that those are forgotten that have not used any of it, and
+/// if that makes no room, all of them.
 const MAX_CLIENTS: usize = 65_536;
 
 impl Quotas {
@@ -123,8 +124,16 @@ impl Active {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         #[allow(clippy::cast_precision_loss)] // Intervals are small.
         let per_second = self.limit.rate / self.limit.interval.max(1) as f64;
-        if clients.len() >= MAX_CLIENTS {
-            clients.retain(|_, b| b.refilled(now, per_second) < self.limit.rate || b.blocked_until.is_some());
+        let client = network(client);
+        if clients.len() >= MAX_CLIENTS && !clients.contains_key(&client) {
+            clients.retain(|_, b| {
+                b.refilled(now, per_second) < self.limit.rate
+                    || b.blocked_until.is_some_and(|until| until > now)
+            });
+            // Looking through them once for every newcomer would cost more than they have to spend.
+            if clients.len() > MAX_CLIENTS / 2 {
+                clients.clear();
+            }
         }
         let bucket = clients.entry(client).or_insert(Bucket {
             tokens: self.limit.rate,
@@ -151,6 +160,14 @@ impl Active {
 impl Bucket {
     fn refilled(&self, now: Timestamp, per_second: f64) -> f64 {
         self.tokens + now.duration_since(self.seen).as_secs_f64().max(0.0) * per_second
+    }
+}
+
+/// Whoever has an IPv6 address has 2^64 of them: they count as one.
+fn network(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -209,5 +226,35 @@ mod tests {
         assert!(quotas.admit("mm/x", a, at(0)).is_ok());
         assert!(quotas.admit("m/x", a, at(600)).is_ok());
         assert!(quotas.admit("m/x", a, at(601)).is_err());
+    }
+
+    fn active(rate: f64) -> Active {
+        let (name, path, role) = ("q".into(), String::new(), String::new());
+        let limit =
+            RateLimit { name, path, rate, interval: 1, block_interval: 3600, role, inheritable: false };
+        Active { limit, clients: Mutex::default() }
+    }
+
+    /// The class of CVE-2025-6015: no limit is passed by using the next address of one's own network.
+    #[test]
+    fn one_network_of_version_six_is_one_client() {
+        let active = active(2.0);
+        let taken: Vec<bool> = (1..=4)
+            .map(|n| active.take(format!("2001:db8:1:2::{n}").parse().unwrap(), Timestamp::UNIX_EPOCH))
+            .collect();
+        assert_eq!(taken, [true, true, false, false]);
+        assert!(active.take("2001:db8:1:3::1".parse().unwrap(), Timestamp::UNIX_EPOCH));
+    }
+
+    /// However many addresses knock, and however many of them are blocked, memory has an end.
+    #[test]
+    fn a_crowd_of_addresses_is_forgotten() {
+        let active = active(1.0);
+        for n in 0..200_000_u32 {
+            let address = IpAddr::V4(n.into());
+            assert!(active.take(address, Timestamp::UNIX_EPOCH));
+            active.take(address, Timestamp::UNIX_EPOCH);
+        }
+        assert!(active.clients.lock().unwrap().len() <= MAX_CLIENTS);
     }
 }
