@@ -265,8 +265,19 @@ impl Core {
 
     /// Commits and makes what was written take effect.
     pub async fn commit(self: &Arc<Self>, txn: Txn) -> Result<(), Fault> {
-        let written = txn.commit().await?;
-        self.changed(&written).await
+        let (written, outcome) = txn.commit().await;
+        match outcome {
+            Ok(()) => self.changed(&written).await,
+            Err(Fault::Conflict) => Err(Fault::Conflict),
+            Err(fault) => {
+                // The store may have done it all the same without being able to say so: memory has to
+                // look, or a token that is revoked there would go on being good here.
+                if let Err(unread) = self.changed(&written).await {
+                    tracing::warn!(fault = %unread, "memory could not be brought up after a commit in doubt");
+                }
+                Err(fault)
+            }
+        }
     }
 
     /// Rises whenever a policy changes.

@@ -163,10 +163,10 @@ impl Txn {
         Some(self)
     }
 
-    /// The one commit; says what it wrote. Nothing to write commits nothing.
-    pub(crate) async fn commit(mut self) -> Result<Written, Fault> {
+    /// The one commit; says what it was to write, and how that went. Nothing to write commits nothing.
+    pub(crate) async fn commit(mut self) -> (Written, Result<(), Fault>) {
         if self.writes.is_empty() {
-            return Ok(Written::default());
+            return (Written::default(), Ok(()));
         }
         let written =
             Written { ends_tokens: self.ends_tokens(), keys: self.writes.keys().cloned().collect() };
@@ -174,8 +174,9 @@ impl Txn {
         self.reads.sort_unstable();
         self.reads.dedup();
         let writes = self.writes.into_iter().collect();
-        self.barrier.commit(PlainBatch { reads: self.reads, ranges: self.ranges, writes }).await?;
-        Ok(written)
+        let batch = PlainBatch { reads: self.reads, ranges: self.ranges, writes };
+        let outcome = self.barrier.commit(batch).await;
+        (written, outcome.map(|_| ()).map_err(Fault::from))
     }
 
     /// Whether a token that was there before is changed or ended; one that is made touches no other.

@@ -1,4 +1,4 @@
-use crate::lender::{Ledger, count, furnish, is_good, plugs, start};
+use crate::lender::{Ledger, accessor, count, furnish, is_good, plugs, start};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use strongroom_core::{Class, Operation, keys};
@@ -93,4 +93,33 @@ async fn a_wrapped_login_is_kept_for_one_look() {
     assert!(matches!(h.core.commit(second).await, Err(strongroom_core::Fault::Conflict)));
     assert!(!is_good(&h, &token).await);
     assert!(h.core.unwrap(&mut h.core.txn(), &entry).await.is_err());
+}
+
+/// A commit whose answer is lost may have happened: what it revoked must be refused from then on, though
+/// whoever asked for it was told of an error.
+#[tokio::test]
+async fn a_commit_in_doubt_takes_effect_if_it_happened() {
+    let ledger = Arc::new(Ledger::default());
+    let store = Arc::new(FaultStore::new(Arc::new(MemoryStore::new())));
+    let (h, _) = Harness::start_over(plugs(&ledger), store.clone()).await;
+    furnish(&h).await;
+    let (first, second) = (h.token(&["lend"]).await.unwrap(), h.token(&["lend"]).await.unwrap());
+    let status =
+        async |token: &str| h.call_as(Some(token), Operation::Update, "db/creds/a", json!({})).await.status;
+    assert_eq!((status(&first).await, status(&second).await), (200, 200));
+    let mut txn = h.core.txn();
+    h.core.revoke_token(&mut txn, &accessor(&h, &first)).await.unwrap();
+    store.lose_answers(1);
+    assert!(h.core.commit(txn).await.is_err());
+    assert_eq!((status(&first).await, status(&second).await), (403, 200));
+    let mut txn = h.core.txn();
+    txn.delete(&keys::core(keys::POLICY, "lend"));
+    store.lose_answers(1);
+    assert!(h.core.commit(txn).await.is_err());
+    assert_eq!(status(&second).await, 403);
+    let mut txn = h.core.txn();
+    txn.delete(&h.core.mounts().at("db/").unwrap().entry.record_key());
+    store.lose_answers(1);
+    assert!(h.core.commit(txn).await.is_err());
+    assert!(h.core.mounts().at("db/").is_none());
 }
