@@ -5,12 +5,15 @@ use crate::config;
 use std::sync::Arc;
 use strongroom_audit::Broker;
 use strongroom_auth::approle::AppRole;
+use strongroom_auth::jwt::JwtAuth;
+use strongroom_auth::kubernetes::KubernetesAuth;
 use strongroom_auth::userpass::UserPass;
 use strongroom_barrier::{Barrier, Options};
 use strongroom_core::core::{Parts, Plugs, Settings};
 use strongroom_core::{Core, Fault};
 use strongroom_crypto::random::SystemRandom;
 use strongroom_engines::{Cubbyhole, Kv, Transit};
+use strongroom_http::HttpOut;
 use strongroom_storage::Store;
 use strongroom_system::{Identity, System, TokenMethod};
 use strongroom_wire::{Clock, SystemClock};
@@ -44,6 +47,9 @@ pub fn plugs() -> Plugs {
         .auth(Arc::new(TokenMethod))
         .auth(Arc::new(UserPass::new()))
         .auth(Arc::new(AppRole::new()))
+        .auth(Arc::new(JwtAuth::new()))
+        .auth(Arc::new(JwtAuth::oidc()))
+        .auth(Arc::new(KubernetesAuth::new()))
 }
 
 fn settings(start: &Start, api_addr: String) -> Settings {
@@ -61,6 +67,7 @@ fn settings(start: &Start, api_addr: String) -> Settings {
         ui: false,
         sanitized: config::sanitized(config, start.level.as_str(), start.format.as_str()),
         log_levels: Some(start.levels.clone()),
+        outbound: Some(Arc::new(HttpOut::default())),
         ..usual
     }
 }

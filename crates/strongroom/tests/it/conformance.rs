@@ -73,3 +73,13 @@ fn malformed() {
 fn transit() {
     hold("transit");
 }
+
+#[test]
+fn jwt() {
+    hold("jwt");
+}
+
+#[test]
+fn kubernetes() {
+    hold("kubernetes");
+}

@@ -10,5 +10,6 @@ mod cli;
 mod conformance;
 mod crash;
 mod disk;
+mod kubernetes;
 mod process;
 mod stand;
