@@ -7,7 +7,8 @@
 
 use crate::AuditFailed;
 use crate::queue::Queue;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -141,6 +142,20 @@ impl Pending {
             self.wake_writers();
         }
         poll_fn(|cx| ticket.poll(cx)).await
+    }
+
+    /// Carries out what may go on meanwhile. As soon as that has to wait for anything, the writers are
+    /// woken: entries of other requests count on it.
+    pub async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            let polled = work.as_mut().poll(cx);
+            if polled.is_pending() {
+                self.wake_writers();
+            }
+            polled
+        })
+        .await
     }
 
     fn wake_writers(&mut self) {

@@ -506,7 +506,8 @@ impl Core {
     async fn take_back(self: &Arc<Self>, sent: &Sent) {
         let fresh = sent.auth.as_ref().filter(|a| a.fresh).map(|a| &a.entry.accessor);
         let wrapping = sent.response.wrap_info.as_ref().map(|w| &w.accessor);
-        for accessor in [fresh, wrapping, sent.inner_token.as_ref()].into_iter().flatten() {
+        let made = sent.response.made_token.as_ref();
+        for accessor in [fresh, wrapping, made, sent.inner_token.as_ref()].into_iter().flatten() {
             self.revoke_now(accessor).await;
         }
         for lease in sent.inner_lease.iter().chain(sent.fresh_lease.then_some(&sent.lease_id)) {

@@ -31,6 +31,8 @@ pub struct Response {
     pub raw: Option<(String, Bytes)>,
     /// Bytes that arrive while they are sent, in place of a body: content type and source.
     pub stream: Option<(String, Stream)>,
+    /// Accessor of a token that was made beside the answer and goes if the answer is withheld.
+    pub made_token: Option<String>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
     /// Set by wrapping endpoints, and by the pipeline when it wraps.

@@ -93,7 +93,7 @@ fn provide(call: Call<'_>) -> Answering<'_> {
             return Err(Fault::Internal("a token has another length than the one-time password".to_owned()));
         };
         tracing::warn!(nonce, accessor = made.entry.accessor, "a root token was made");
-        Ok(Response::bare(json!({
+        let answer = Response::bare(json!({
             "started": true,
             "nonce": nonce,
             "progress": required,
@@ -104,7 +104,8 @@ fn provide(call: Call<'_>) -> Answering<'_> {
             "pgp_fingerprint": "",
             "otp": "",
             "otp_length": TOKEN_BYTES,
-        })))
+        }));
+        Ok(Response { made_token: Some(made.entry.accessor), ..answer })
     })
 }
 

@@ -116,6 +116,26 @@ async fn one_working_device_is_enough() {
     assert_eq!(ids(&path).len(), 50);
 }
 
+/// The first entry that finds the writer asleep is to wake it. Whoever brought it must not keep the
+/// others waiting while it does something else.
+#[tokio::test]
+async fn a_request_at_work_keeps_no_other_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker(Limits::default());
+    broker.enable("a", file(&folder.path().join("a"))).await.unwrap();
+    let (leave, left) = tokio::sync::oneshot::channel::<()>();
+    let slow = broker.clone();
+    let slow = tokio::spawn(async move {
+        let mut pending = slow.submit(&test_entry("slow", SystemClock.now()));
+        pending.meanwhile(left).await.unwrap();
+        pending.written().await
+    });
+    tokio::task::yield_now().await;
+    tokio::time::timeout(Duration::from_secs(10), send(&broker, "quick")).await.expect("woken").unwrap();
+    leave.send(()).unwrap();
+    slow.await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_entry_of_many_tasks_is_there_once() {
     let folder = tempfile::tempdir().unwrap();
