@@ -6,7 +6,7 @@ use http::header::{
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method};
-use strongroom_core::cors::CorsConfig;
+use strongroom_core::cors::{CorsConfig, STANDARD_HEADERS};
 
 /// What becomes of a request that names its origin.
 #[derive(Debug, Default)]
@@ -20,19 +20,6 @@ pub(crate) struct Verdict {
 const METHODS: [&str; 8] = ["DELETE", "GET", "HEAD", "LIST", "OPTIONS", "PATCH", "POST", "PUT"];
 /// Seconds that a browser may remember the answer.
 const MAX_AGE: &str = "300";
-/// Headers that every client may send.
-const STANDARD: [&str; 10] = [
-    "Content-Type",
-    "X-Requested-With",
-    "X-Vault-MFA",
-    "X-Vault-No-Request-Forwarding",
-    "X-Vault-Wrap-Format",
-    "X-Vault-Wrap-TTL",
-    "X-Vault-Policy-Override",
-    "Authorization",
-    "X-Vault-Token",
-    "X-Vault-Namespace",
-];
 
 /// Judges a request by the rules in force.
 pub(crate) fn judge(rules: &CorsConfig, method: &Method, headers: &HeaderMap) -> Result<Verdict, Refusal> {
@@ -50,8 +37,8 @@ pub(crate) fn judge(rules: &CorsConfig, method: &Method, headers: &HeaderMap) ->
             return Err(Refusal::Bare(405));
         }
         let configured = rules.allowed_headers.iter().map(String::as_str);
-        let further = configured.filter(|c| !STANDARD.iter().any(|n| n.eq_ignore_ascii_case(c)));
-        let names = STANDARD.into_iter().chain(further).collect::<Vec<_>>().join(", ");
+        let further = configured.filter(|c| !STANDARD_HEADERS.iter().any(|n| n.eq_ignore_ascii_case(c)));
+        let names = STANDARD_HEADERS.into_iter().chain(further).collect::<Vec<_>>().join(", ");
         let names = HeaderValue::from_str(&names)
             .map_err(|_| Refusal::invalid("the allowed headers are no header names"))?;
         verdict.push((
