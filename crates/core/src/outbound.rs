@@ -8,6 +8,7 @@ use crate::{BoxFuture, Fault};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -214,6 +215,15 @@ pub fn check_url(field: &str, url: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether what is asked there, and the answer, can be read and changed on the way: without TLS on
+/// another machine.
+pub fn is_exposed(url: &str) -> bool {
+    let Ok(parsed) = url.parse::<http::Uri>() else { return false };
+    let host = parsed.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    parsed.scheme_str() == Some("http") && !is_here
+}
+
 impl std::fmt::Debug for OutRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.method, self.url)
@@ -319,6 +329,21 @@ mod tests {
             let fault = check_url("f", bad).unwrap_err();
             assert!(fault.messages()[0].contains("'f'"), "{bad}");
             assert!(!fault.messages()[0].contains("u:p"));
+        }
+    }
+
+    #[test]
+    fn plain_http_to_another_machine_is_exposed() {
+        for (url, exposed) in [
+            ("http://k.example", true),
+            ("http://10.0.0.1:80/x", true),
+            ("http://localhost.example", true),
+            ("http://localhost:1", false),
+            ("http://127.0.0.2", false),
+            ("http://[::1]:80", false),
+            ("https://k.example", false),
+        ] {
+            assert_eq!(is_exposed(url), exposed, "{url}");
         }
     }
 

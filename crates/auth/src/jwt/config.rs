@@ -4,7 +4,7 @@ use super::keys;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
-use strongroom_core::outbound::check_url;
+use strongroom_core::outbound::{check_url, is_exposed};
 use strongroom_core::{BoxFuture, Call, Fault, Map, Mount, Record, Response, Txn, Value};
 use strongroom_crypto::jws::{ALGORITHMS, Algorithm, Key};
 use strongroom_crypto::pem;
@@ -57,6 +57,13 @@ impl Config {
         sets
     }
 
+    fn addresses(&self) -> Vec<String> {
+        let mut addresses: Vec<_> = self.key_sets().into_iter().map(|set| set.jwks_url).collect();
+        addresses.push(self.oidc_discovery_url.clone());
+        addresses.retain(|url| !url.is_empty());
+        addresses
+    }
+
     fn show(&self) -> Map {
         let shown = json!({
             "bound_issuer": self.bound_issuer,
@@ -95,9 +102,12 @@ pub(super) fn write(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
         check(&config)?;
         keys::probe(call.core, &config).await?;
         call.txn.put(&key(&call.req.mounted.entry), &config)?;
-        Ok(Response::none())
+        let exposed = config.addresses().iter().any(|url| is_exposed(url));
+        Ok(if exposed { Response::none().warn(EXPOSED) } else { Response::none() })
     })
 }
+
+const EXPOSED: &str = "The keys are fetched without TLS from another machine: whoever is on the way can put other keys in their place and log in as anybody";
 
 fn key(mount: &Mount) -> Vec<u8> {
     mount.key("config")

@@ -3,9 +3,8 @@
 use crate::web_token::{WebToken, WebTokenError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::net::IpAddr;
 use std::sync::Arc;
-use strongroom_core::outbound::check_url;
+use strongroom_core::outbound::{check_url, is_exposed};
 use strongroom_core::{BoxFuture, Call, Fault, Map, Mount, Record, Response, Txn, Value};
 use strongroom_crypto::jws::Key;
 use strongroom_crypto::pem;
@@ -146,7 +145,7 @@ fn warnings(config: &Config) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if config.api().starts_with("http://") && !is_loopback(&config.api()) {
+    if is_exposed(&config.api()) {
         warnings.push(
             "kubernetes_host is not behind TLS: tokens can be read and answers forged on the way".to_owned(),
         );
@@ -157,11 +156,4 @@ fn warnings(config: &Config) -> Vec<String> {
 /// Whether it is a JWT, whatever the algorithm: it is sent and not verified.
 fn is_token(text: &str) -> bool {
     matches!(WebToken::parse(text), Ok(_) | Err(WebTokenError::Algorithm | WebTokenError::Critical))
-}
-
-fn is_loopback(url: &str) -> bool {
-    let parsed: Option<http::Uri> = url.parse().ok();
-    let host = parsed.as_ref().and_then(http::Uri::host).unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -156,3 +156,14 @@ async fn what_cannot_be_fetched_is_not_configured() {
     }
     assert_eq!(b.read("config").await.status, 404);
 }
+
+#[tokio::test]
+async fn keys_that_come_without_tls_are_warned_of() {
+    let b = Bench::bare().await;
+    for (url, warned) in [("http://p.example/keys", true), ("http://127.0.0.1:1/keys", false), (KEYS, false)]
+    {
+        b.outside.set(url, 200, json!({"keys": []}));
+        let reply = b.write("config", json!({"jwks_url": url})).await;
+        assert_eq!(reply.status, if warned { 200 } else { 204 }, "{url}: {reply:?}");
+    }
+}
