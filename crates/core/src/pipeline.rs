@@ -337,7 +337,13 @@ impl Core {
             let leaves_jobs = txn.leaves_jobs();
             match self.commit(txn).await {
                 Err(Fault::Conflict) => self.metrics.conflicts.add(),
-                Err(fault) => return Err(fault),
+                Err(fault) => {
+                    // It may have happened all the same, and an error grants nothing.
+                    if let Ok(sent) = &outcome {
+                        self.take_back(sent).await;
+                    }
+                    return Err(fault);
+                }
                 Ok(()) => {
                     if leaves_jobs && let Err(fault) = self.work_off(SLICES_PER_REQUEST).await {
                         tracing::warn!(%fault, "clean-up goes on in the background");

@@ -49,6 +49,13 @@ async fn an_answer_with_an_error_grants_nothing() {
     let reply = h.call_as(None, Operation::Update, "auth/door/login/ann", json!({})).await;
     assert_eq!((reply.status, reply.at("/auth")), (500, Value::Null));
     assert_eq!(count(&h, keys::TOKEN).await, before);
+    // Nor does one whose commit happened without anybody knowing.
+    for path in ["auth/door/login/ann", "db/creds/a"] {
+        store.lose_answers(1);
+        assert_eq!(h.call(Operation::Update, path, json!({})).await.status, 500);
+    }
+    assert_eq!((count(&h, keys::TOKEN).await, count(&h, keys::LEASE).await), (before, 0));
+    assert_eq!(ledger.undone.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
 /// Mounts that are made at the same moment are all there afterwards: none puts the table as it was
