@@ -171,7 +171,8 @@ async fn content<A: Api>(
     if operation == Operation::Patch && media_type.as_deref() != Some("application/merge-patch+json") {
         return Err(Refusal::Error(415, "PATCH needs the content type application/merge-patch+json".into()));
     }
-    let read = line.budget.read(incoming, limits.body, line.settings.timeouts.body).await?;
+    let multiplexed = line.pulse.is_multiplexed();
+    let read = line.budget.read(incoming, limits.body, line.settings.timeouts.body, multiplexed).await?;
     let fields = fields::decode(&read.bytes, media_type.as_deref(), &limits.json)?;
     Ok(Content { fields: Some(fields), raw: None, _read: Some(read) })
 }

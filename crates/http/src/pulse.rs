@@ -54,6 +54,11 @@ impl Pulse {
         }
     }
 
+    /// Whether the connection carries many requests at a time.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.multiplexed
+    }
+
     /// A request has arrived; it is answered when the guard goes.
     pub(crate) fn enter(&self) -> Busy<'_> {
         self.busy.fetch_add(1, Ordering::Relaxed);
