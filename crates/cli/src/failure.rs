@@ -61,6 +61,7 @@ impl Failure {
         }
         let refused = match &error {
             // A token that is no good is no matter of rules.
+            Error::Api(e) if is_login(&e.path) => None,
             Error::Api(e) if e.status == 403 && e.errors.iter().any(|e| e.contains("permission denied")) => {
                 let method = if e.url.contains("?list=true") { "LIST" } else { e.method };
                 Some((method, e.path.clone()))
@@ -105,6 +106,11 @@ fn advice(error: &Error) -> Option<String> {
         Error::Api(e) => api_advice(e.status, &e.errors),
         _ => None,
     }
+}
+
+/// A login is not a matter of rules either.
+fn is_login(path: &str) -> bool {
+    path.starts_with("auth/") && (path.ends_with("/login") || path.contains("/login/"))
 }
 
 fn tls_advice(address: &str, reason: &str) -> String {

@@ -21,6 +21,7 @@ fn errors_name_the_way_on() {
     assert!(stage.run("read sealed").err.contains("operator unseal"));
     assert!(stage.run("read none").err.contains("login"));
     assert!(!stage.run("login hvs.bad").err.contains("policy explain"));
+    assert!(!stage.run("write auth/approle/login role_id=r").err.contains("policy explain"));
     let ran = stage.run("read -address=http://127.0.0.1:1 x");
     assert!(
         ran.code == 2 && ran.err.contains("http://127.0.0.1:1") && ran.err.contains("VAULT_ADDR"),
