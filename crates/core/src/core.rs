@@ -47,6 +47,8 @@ pub struct Settings {
     pub ui: bool,
     /// The effective configuration, without secrets, for `sys/config/state/sanitized`.
     pub sanitized: strongroom_wire::Map,
+    /// User lockout where a mount does not say, by auth method or `lockout::ALL`.
+    pub lockout: std::collections::BTreeMap<String, crate::mount::LockoutConfig>,
     /// The levels of this process' log, for `sys/loggers`; none where they cannot be changed.
     pub log_levels: Option<Arc<dyn crate::loggers::LogLevels>>,
     /// Sends requests to other servers; none where that cannot be done.
@@ -69,6 +71,7 @@ impl Default for Settings {
             build_date: "",
             ui: false,
             sanitized: strongroom_wire::Map::new(),
+            lockout: std::collections::BTreeMap::new(),
             log_levels: None,
             outbound: None,
             service_account: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount"),

@@ -5,6 +5,7 @@ use crate::mount::{LockoutConfig, Mount};
 use crate::{Core, Fault, Record, keys, ttl};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Failed logins of one name.
@@ -30,13 +31,21 @@ struct Rules {
     reset: u64,
 }
 
-fn rules(mount: &Mount) -> Option<Rules> {
-    let LockoutConfig { threshold, duration, counter_reset, disable } =
-        mount.config.user_lockout.clone().unwrap_or_default();
-    (disable != Some(true)).then(|| Rules {
-        threshold: threshold.filter(|t| *t > 0).unwrap_or(THRESHOLD),
-        duration: duration.filter(|d| *d > 0).unwrap_or(LOCK_SECONDS),
-        reset: counter_reset.filter(|r| *r > 0).unwrap_or(LOCK_SECONDS),
+/// The name in the configuration for auth methods that are not named there themselves.
+pub const ALL: &str = "all";
+
+/// What the mount was tuned to, then what the configuration says of its method, then of all, then Vault's
+/// defaults; each setting by itself.
+fn rules(mount: &Mount, configured: &BTreeMap<String, LockoutConfig>) -> Option<Rules> {
+    let layers = [mount.config.user_lockout.as_ref(), configured.get(&mount.kind), configured.get(ALL)];
+    let number = |of: fn(&LockoutConfig) -> Option<u64>, usual| {
+        layers.iter().flatten().find_map(|l| of(l).filter(|n| *n > 0)).unwrap_or(usual)
+    };
+    let disabled = layers.iter().flatten().find_map(|l| l.disable).unwrap_or(false);
+    (!disabled).then(|| Rules {
+        threshold: number(|l| l.threshold, THRESHOLD),
+        duration: number(|l| l.duration, LOCK_SECONDS),
+        reset: number(|l| l.counter_reset, LOCK_SECONDS),
     })
 }
 
@@ -51,7 +60,7 @@ impl Core {
 
     /// Whether a name is locked out at a mount.
     pub async fn is_locked_out(&self, mount: &Mount, name: &str) -> Result<bool, Fault> {
-        let Some(rules) = rules(mount) else { return Ok(false) };
+        let Some(rules) = rules(mount, &self.settings.lockout) else { return Ok(false) };
         let failures = self.txn().get::<Failures>(&self.lockout_key(mount, name)?).await?;
         let now = self.clock.now();
         Ok(failures.is_some_and(|f| f.count >= rules.threshold && ttl::ends(f.last, rules.duration) > now))
@@ -59,7 +68,7 @@ impl Core {
 
     /// Counts a failed login.
     pub(crate) async fn count_failure(self: &Arc<Self>, mount: &Mount, name: &str) -> Result<(), Fault> {
-        let Some(rules) = rules(mount) else { return Ok(()) };
+        let Some(rules) = rules(mount, &self.settings.lockout) else { return Ok(()) };
         let key = self.lockout_key(mount, name)?;
         let now = self.clock.now();
         loop {
@@ -87,5 +96,34 @@ impl Core {
             Err(Fault::Conflict) => Ok(()),
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lockout(threshold: Option<u64>, duration: Option<u64>, disable: Option<bool>) -> LockoutConfig {
+        LockoutConfig { threshold, duration, counter_reset: None, disable }
+    }
+
+    fn of(mount: &Mount, configured: &BTreeMap<String, LockoutConfig>) -> Option<(u64, u64, u64)> {
+        rules(mount, configured).map(|r| (r.threshold, r.duration, r.reset))
+    }
+
+    #[test]
+    fn the_nearest_rule_counts_setting_by_setting() {
+        let mut mount = crate::bootstrap::system_mount("m", "");
+        mount.kind = "userpass".to_owned();
+        let mut configured = BTreeMap::new();
+        assert_eq!(of(&mount, &configured), Some((5, 900, 900)));
+        configured.insert(ALL.to_owned(), lockout(Some(9), Some(60), Some(true)));
+        assert_eq!(of(&mount, &configured), None);
+        configured.insert("userpass".to_owned(), lockout(None, Some(30), Some(false)));
+        assert_eq!(of(&mount, &configured), Some((9, 30, 900)));
+        mount.config.user_lockout = Some(lockout(Some(2), Some(0), None));
+        assert_eq!(of(&mount, &configured), Some((2, 30, 900)));
+        mount.config.user_lockout = Some(lockout(None, None, Some(true)));
+        assert_eq!(of(&mount, &configured), None);
     }
 }

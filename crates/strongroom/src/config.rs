@@ -4,6 +4,7 @@ mod custom_headers;
 mod keys;
 mod listener;
 mod load;
+mod lockout;
 mod sanitized;
 mod storage;
 #[cfg(test)]
@@ -13,7 +14,9 @@ pub(crate) use load::load;
 pub(crate) use sanitized::sanitized;
 pub(crate) use storage::{Storage, migration};
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use strongroom_core::mount::LockoutConfig;
 use strongroom_http::Settings as Listener;
 
 /// What the configuration files say together.
@@ -35,6 +38,10 @@ pub(crate) struct Config {
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) ui: bool,
+    /// Anybody may read `sys/metrics`.
+    pub(crate) open_metrics: bool,
+    /// User lockout by auth method, or `all`.
+    pub(crate) lockout: BTreeMap<String, LockoutConfig>,
     /// Bytes of decrypted entries kept in memory.
     pub(crate) cache_bytes: Option<usize>,
     /// What was read but will not have the effect that its writer may expect.

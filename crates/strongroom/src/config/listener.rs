@@ -32,16 +32,30 @@ const KNOWN: [&str; 5] = [
     "role",
 ];
 
+/// Of the telemetry block.
+const METRICS: &str = "unauthenticated_metrics_access";
+
 /// Reads all listener stanzas.
 pub(super) fn read(keys: &Keys<'_>, config: &mut Config) -> Result<(), ConfigError> {
+    let mut asked = false;
     for stanza in keys.labelled("listener")? {
-        let listener = one(keys, &stanza, &mut config.warnings)?;
+        let (listener, opens_metrics) = one(keys, &stanza, &mut config.warnings)?;
+        // Routes are the same for all listeners, so what one of them keeps closed is closed.
+        config.open_metrics = opens_metrics && (config.open_metrics || config.listeners.is_empty());
+        asked |= opens_metrics;
         config.listeners.push(listener);
+    }
+    if asked && !config.open_metrics {
+        config.warnings.push(format!("{METRICS}: has no effect unless all listeners have it"));
     }
     Ok(())
 }
 
-fn one(keys: &Keys<'_>, stanza: &Labelled<'_>, warnings: &mut Vec<String>) -> Result<Settings, ConfigError> {
+fn one(
+    keys: &Keys<'_>,
+    stanza: &Labelled<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(Settings, bool), ConfigError> {
     let inner = keys.block(format!("listener {:?}", stanza.label), stanza.body);
     for (key, why) in REFUSED {
         // What switches it off may stand there.
@@ -59,9 +73,9 @@ fn one(keys: &Keys<'_>, stanza: &Labelled<'_>, warnings: &mut Vec<String>) -> Re
     settings.timeouts = timeouts(&inner)?;
     settings.forwarded = forwarded(&inner, stanza)?;
     settings.headers = custom_headers::read(&inner)?;
-    telemetry(&inner, warnings)?;
+    let opens_metrics = telemetry(&inner, warnings)?;
     warnings.extend(inner.unknown());
-    Ok(settings)
+    Ok((settings, opens_metrics))
 }
 
 fn bind(keys: &Keys<'_>, stanza: &Labelled<'_>) -> Result<Bind, ConfigError> {
@@ -213,13 +227,17 @@ fn forwarded(keys: &Keys<'_>, stanza: &Labelled<'_>) -> Result<Option<Forwarded>
     }))
 }
 
-/// What Vault can open to everybody here stays closed.
-fn telemetry(keys: &Keys<'_>, warnings: &mut Vec<String>) -> Result<(), ConfigError> {
+/// Whether anybody may read the metrics. What else Vault can open to everybody stays closed here.
+fn telemetry(keys: &Keys<'_>, warnings: &mut Vec<String>) -> Result<bool, ConfigError> {
+    let mut opens_metrics = false;
     for name in ["telemetry", "profiling", "inflight_requests_logging"] {
         for block in keys.blocks(name)? {
             let inner = keys.block(format!("listener {name}"), block);
             for entry in &block.entries {
-                if inner.truth(&entry.key)? == Some(true) {
+                let on = inner.truth(&entry.key)? == Some(true);
+                if name == "telemetry" && entry.key == METRICS {
+                    opens_metrics = on;
+                } else if on {
                     warnings.push(
                         inner.warning(
                             &entry.key,
@@ -230,5 +248,5 @@ fn telemetry(keys: &Keys<'_>, warnings: &mut Vec<String>) -> Result<(), ConfigEr
             }
         }
     }
-    Ok(())
+    Ok(opens_metrics)
 }

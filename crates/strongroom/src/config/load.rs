@@ -1,7 +1,7 @@
 //! Files and folders to one configuration.
 
 use super::keys::Keys;
-use super::{Config, ConfigError, listener, storage};
+use super::{Config, ConfigError, listener, lockout, storage};
 use std::path::{Path, PathBuf};
 use strongroom_policy::hcl;
 
@@ -28,7 +28,7 @@ const SILENT: [&str; 17] = [
 ];
 
 /// Keys whose writer has to know that they have no effect.
-const WITHOUT_EFFECT: [(&str, &str); 15] = [
+const WITHOUT_EFFECT: [(&str, &str); 14] = [
     ("cache_size", "counts entries in Vault; here cache_bytes bounds the memory of the cache"),
     ("default_max_request_duration", "set max_request_duration in the listener"),
     ("disable_cache", "the cache stays on; cache_bytes bounds it"),
@@ -43,7 +43,6 @@ const WITHOUT_EFFECT: [(&str, &str); 15] = [
     ("plugin_directory", "not supported: there are no external plugins"),
     ("raw_storage_endpoint", "not supported"),
     ("service_registration", "not supported"),
-    ("user_lockout", "set user_lockout_config when tuning an auth mount"),
 ];
 
 /// Telemetry keys without effect that surprise nobody: metrics are always kept and read at sys/metrics.
@@ -84,6 +83,7 @@ pub(super) fn read(path: &Path, text: &str, config: &mut Config) -> Result<(), C
     let keys = Keys::top(&object, &file);
     storage::read(&keys, config)?;
     listener::read(&keys, config)?;
+    lockout::read(&keys, config)?;
     seal(&keys)?;
     scalars(&keys, config)?;
     telemetry(&keys, &mut config.warnings)?;

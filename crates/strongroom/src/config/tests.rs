@@ -151,7 +151,43 @@ fn warns_with_the_line() {
         "tls_disable = true\nmax_json_depth = 300\ntelemetry { unauthenticated_metrics_access = true }",
     )
     .unwrap();
-    assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+    assert!(config.warnings.len() == 1 && config.open_metrics, "{:?}", config.warnings);
+}
+
+#[test]
+fn metrics_are_open_only_if_every_listener_says_so() {
+    let open =
+        "listener \"tcp\" {\ntls_disable = true\ntelemetry { unauthenticated_metrics_access = true }\n}\n";
+    let closed = "listener \"tcp\" {\naddress = \":1\"\ntls_disable = true\n}\n";
+    for (text, wanted, warnings) in [
+        (open.to_owned(), true, 0),
+        (closed.to_owned(), false, 0),
+        (format!("{open}{open}"), true, 0),
+        (format!("{open}{closed}"), false, 1),
+        (format!("{closed}{open}"), false, 1),
+    ] {
+        let config = parse(&text).unwrap();
+        assert_eq!((config.open_metrics, config.warnings.len()), (wanted, warnings), "{text}");
+    }
+}
+
+#[test]
+fn reads_user_lockout() {
+    let config = parse(
+        r#"
+        user_lockout "all" { lockout_threshold = "15" lockout_duration = "20m" }
+        user_lockout "userpass" { lockout_counter_reset = 30 disable_lockout = "true" odd = 1 }
+        "#,
+    )
+    .unwrap();
+    let all = &config.lockout["all"];
+    assert_eq!(
+        (all.threshold, all.duration, all.counter_reset, all.disable),
+        (Some(15), Some(1200), None, None)
+    );
+    let userpass = &config.lockout["userpass"];
+    assert_eq!((userpass.counter_reset, userpass.disable), (Some(30), Some(true)));
+    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
 }
 
 #[test]
@@ -163,6 +199,7 @@ fn refuses_with_place_and_reason() {
         ("seal \"awskms\" {}", "test.hcl:1: there is no seal \"awskms\" here"),
         ("listener \"udp\" {}", "there is no listener \"udp\": use \"tcp\" or \"unix\""),
         ("listener \"unix\" {}", "needs an address"),
+        ("user_lockout \"pki\" {}", "there is no user lockout for \"pki\": use one of all, userpass"),
         ("listener \"tcp\" {}", "needs tls_cert_file and tls_key_file, or tls_disable = true"),
         ("default_lease_ttl = \"1x\"", "test.hcl:1: default_lease_ttl must be a duration"),
         ("ui = \"maybe\"", "ui must be true or false"),
