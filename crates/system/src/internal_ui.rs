@@ -64,10 +64,14 @@ fn mount(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let acl = acl(&call).await?.ok_or(Fault::Denied)?;
         let table = call.core.mounts();
-        let mounted = table.resolve(call.args.text_or_empty("path")).ok_or(Fault::Denied)?;
-        if !acl.touches(&mounted.full_path) {
-            return Err(Fault::Denied);
-        }
+        let path = call.args.text_or_empty("path");
+        let mounted = table.resolve(path).filter(|m| acl.touches(&m.full_path));
+        let mounted = mounted.ok_or_else(|| {
+            Fault::Refused(format!(
+                "there is no mount at {path:?}, or the token's policies do not reach below it: see \
+                 `secrets list` and `auth list`"
+            ))
+        })?;
         let mut info = describe(mounted, true);
         info.insert("path".to_owned(), json!(mounted.full_path));
         Ok(Response::data(info))
