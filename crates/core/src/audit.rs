@@ -39,11 +39,14 @@ impl Core {
         let policies = outcome.ok().and_then(|s| s.auth.as_ref()).map(Answered::policies).unwrap_or_default();
         let issued = outcome.ok().and_then(|s| s.auth.as_ref()).map(|a| time::rfc3339(a.entry.issued));
         // A device that was enabled after the handler ran sees what was made for nobody to look into.
-        let made = outcome.ok().and_then(|s| s.response.rendered.as_ref());
-        let made: Option<Map> = made.and_then(|json| serde_json::from_str(json.get()).ok());
+        let rendered = outcome.ok().map(|s| &s.response).filter(|r| r.rendered_from.is_none());
+        let read: Option<Map> = rendered.and_then(|r| serde_json::from_str(r.rendered.as_ref()?.get()).ok());
         let response = outcome.ok().map(|sent| {
             let view = response_view(case, sent, issued.as_deref().unwrap_or(""), &policies);
-            ResponseView { data: made.as_ref().or(view.data), ..view }
+            ResponseView {
+                data: view.data.or(sent.response.rendered_from.as_deref()).or(read.as_ref()),
+                ..view
+            }
         });
         self.with_views(case, |auth, request| {
             let now = self.clock.now();

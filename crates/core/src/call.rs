@@ -49,9 +49,9 @@ impl Call<'_> {
         self.req.mounted.entry.key(name)
     }
 
-    /// Whether an answer may be given as JSON made before: nobody audits it, wraps it or adds to it.
+    /// Whether an answer may be given as JSON made before: nobody wraps it or adds to it.
     pub fn may_be_rendered(&self) -> bool {
-        self.core.audit.is_idle() && self.req.request.wrap_ttl.is_none() && self.req.request.body.is_empty()
+        self.req.request.wrap_ttl.is_none() && self.req.request.body.is_empty()
     }
 
     /// The current time, the same for the whole call.

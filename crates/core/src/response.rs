@@ -11,8 +11,10 @@ pub struct Response {
     /// The structured answer; none together with nothing else means 204.
     pub data: Option<Map>,
     /// The JSON of `data` made before, in place of it: for reads that are answered again and again. Only
-    /// where nothing else has to look into the data (`Call::may_be_rendered`).
+    /// where nothing is wrapped or added (`Call::may_be_rendered`).
     pub rendered: Option<std::sync::Arc<serde_json::value::RawValue>>,
+    /// What `rendered` says, for the audit trail; not needed while no device is enabled.
+    pub rendered_from: Option<std::sync::Arc<Map>>,
     /// A token to be created in the same commit (logins, token creation).
     pub grant: Option<Box<Grant>>,
     /// A token that was renewed; printed like a grant.

@@ -40,16 +40,24 @@ pub(super) struct Secret {
 
 /// An answer made once for a record as it is stored. A copy, which is about to be changed, starts without.
 #[derive(Default)]
-pub(super) struct MadeAnswer(OnceLock<Arc<RawValue>>);
+pub(super) struct MadeAnswer {
+    json: OnceLock<Arc<RawValue>>,
+    fields: OnceLock<Arc<Map>>,
+}
 
 impl MadeAnswer {
-    /// The answer, made now if it was not before; none if it cannot be put into JSON.
-    pub(super) fn get(&self, make: impl FnOnce() -> Map) -> Option<Arc<RawValue>> {
-        if let Some(made) = self.0.get() {
+    /// The answer in JSON, made now if it was not before; none if it cannot be put into JSON.
+    pub(super) fn json(&self, make: impl FnOnce() -> Map) -> Option<Arc<RawValue>> {
+        if let Some(made) = self.json.get() {
             return Some(made.clone());
         }
         let made = Arc::from(RawValue::from_string(serde_json::to_string(&make()).ok()?).ok()?);
-        Some(self.0.get_or_init(|| made).clone())
+        Some(self.json.get_or_init(|| made).clone())
+    }
+
+    /// The answer as fields, for those who look into it.
+    pub(super) fn fields(&self, make: impl FnOnce() -> Map) -> Arc<Map> {
+        self.fields.get_or_init(|| Arc::new(make())).clone()
     }
 }
 

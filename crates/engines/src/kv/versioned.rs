@@ -81,12 +81,14 @@ impl Found {
         let Some(newest) = secret.version(secret.current).filter(|v| !v.is_gone(now)) else {
             return Ok(None);
         };
-        let made = secret.answer.get(|| {
+        let make = || {
             let data = secret.data.clone().map_or(Value::Null, Value::Object);
             let metadata = Value::Object(secret.describe(secret.current, newest));
             Map::from_iter([("data".to_owned(), data), ("metadata".to_owned(), metadata)])
-        });
-        Ok(made.map(|made| Response { rendered: Some(made), ..Response::default() }))
+        };
+        let Some(json) = secret.answer.json(make) else { return Ok(None) };
+        let rendered_from = (!call.core.audit.is_idle()).then(|| secret.answer.fields(make));
+        Ok(Some(Response { rendered: Some(json), rendered_from, ..Response::default() }))
     }
 
     /// Finds the version a reading call names; 404 if there is no such secret or version.
