@@ -394,6 +394,9 @@ impl Core {
         let path = case.request.path.as_str();
         let mut sent = Sent::default();
         if let Some(grant) = response.grant.take() {
+            // Of many tries at once, those that end after the lock has come are refused like those that
+            // begin after it.
+            self.check_lockout(case).await?;
             let mut grant = *grant;
             if mount.class == Class::Auth && mount.kind != "token" {
                 grant.display_name = display_name(&mount.path, &grant.display_name);

@@ -9,7 +9,7 @@ use strongroom_core::lease::Mark;
 use strongroom_core::token::TokenEntry;
 use strongroom_core::{
     AuthMethod, BoxFuture, Call, Class, Core, Engine, ExistsCall, Fault, Grant, LeaseGrant, Map, Mount,
-    Operation, Response, Route, RouteTable, Txn, keys,
+    Operation, Request, Response, Route, RouteTable, Txn, keys,
 };
 use strongroom_testkit::Harness;
 
@@ -126,6 +126,10 @@ impl Engine for Doorman {
 }
 
 impl AuthMethod for Doorman {
+    fn lockout_name(&self, local: &str, _body: &Map) -> Option<String> {
+        local.strip_prefix("login/").map(str::to_owned)
+    }
+
     fn renew_login<'a>(
         &'a self,
         _core: &'a Arc<Core>,
@@ -140,6 +144,29 @@ impl AuthMethod for Doorman {
 fn log_in(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
     Box::pin(async move {
         cut_the_trail(&call).await;
+        let body = &call.req.request.body;
+        if body.contains_key("wrong") {
+            return Err(Fault::BadCredentials("invalid username or password".to_owned()));
+        }
+        // While the login is under way, others guess.
+        if let Some(Value::Number(tries)) = body.get("meanwhile wrong") {
+            for _ in 0..tries.as_u64().unwrap() {
+                let of = call.req.request;
+                let request = Request {
+                    id: of.id.clone(),
+                    operation: of.operation,
+                    path: of.path.clone(),
+                    body: Map::from_iter([("wrong".to_owned(), Value::Bool(true))]),
+                    raw: None,
+                    token: None,
+                    remote: of.remote,
+                    headers: http::HeaderMap::new(),
+                    wrap_ttl: None,
+                    certificates: Vec::new(),
+                };
+                assert_eq!(call.core.handle(request).await.status, 400);
+            }
+        }
         // While the login is under way, an operator disables the method.
         if call.req.request.body.contains_key("too late") {
             let mut other = call.core.txn();

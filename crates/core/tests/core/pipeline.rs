@@ -130,3 +130,19 @@ async fn a_commit_in_doubt_takes_effect_if_it_happened() {
     assert!(h.core.commit(txn).await.is_err());
     assert!(h.core.mounts().at("db/").is_none());
 }
+
+/// Lockout: tries that are made all at once are no more than those made one after the other.
+#[tokio::test]
+async fn a_lock_that_comes_while_a_login_is_under_way_holds_for_it() {
+    let (h, _) = start().await;
+    let login = async |name: &str, wrong: u64| {
+        let path = format!("auth/door/login/{name}");
+        h.call_as(None, Operation::Update, &path, json!({ "meanwhile wrong": wrong })).await.status
+    };
+    assert_eq!(login("ann", 4).await, 200);
+    let before = count(&h, keys::TOKEN).await;
+    assert_eq!(login("bob", 5).await, 403);
+    assert_eq!(login("bob", 0).await, 403);
+    assert_eq!(count(&h, keys::TOKEN).await, before);
+    assert_eq!(login("ann", 0).await, 200);
+}
