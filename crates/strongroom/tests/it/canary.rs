@@ -1,6 +1,6 @@
 //! A canary secret, driven through every endpoint, appears in no log, error, metric or audit line.
 
-mod routes;
+pub(crate) mod routes;
 
 use crate::stand::Stand;
 use serde_json::{Value, json};

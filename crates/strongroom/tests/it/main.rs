@@ -10,6 +10,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod disk;
+mod gates;
 mod kubernetes;
 mod process;
 mod stand;

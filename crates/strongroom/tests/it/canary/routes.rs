@@ -91,20 +91,26 @@ fn holds_plain(value: &Value) -> bool {
 
 /// All operations of all engines and auth methods, each mounted once and kv in both versions.
 fn targets(stand: &Stand) -> Vec<Target> {
+    let of_mount = |(path, routes): &(String, Vec<Route>)| -> Vec<Target> {
+        routes.iter().flat_map(|route| of_route(path, route)).collect()
+    };
+    tables(stand).iter().flat_map(of_mount).collect()
+}
+
+/// The routes of all engines and auth methods with the path they are mounted at.
+pub(crate) fn tables(stand: &Stand) -> Vec<(String, Vec<Route>)> {
     let plugs = strongroom_server::plugs();
-    let mut targets = Vec::new();
+    let mut tables = Vec::new();
     for class in [Class::Secret, Class::Auth] {
         for kind in plugs.kinds(class) {
             for version in if kind == "kv" { &["1", "2"][..] } else { &[""] } {
                 let mount = mounted(stand, class, kind, version);
                 let backend = plugs.find(class, kind).unwrap();
-                for route in backend.engine().routes(&mount).routes() {
-                    targets.extend(of_route(&mount.full_path(), route));
-                }
+                tables.push((mount.full_path(), backend.engine().routes(&mount).routes().to_vec()));
             }
         }
     }
-    targets
+    tables
 }
 
 fn mounted(stand: &Stand, class: Class, kind: &str, version: &str) -> Mount {
@@ -146,8 +152,7 @@ fn mounted(stand: &Stand, class: Class, kind: &str, version: &str) -> Mount {
 fn of_route(mount: &str, route: &Route) -> Vec<Target> {
     let pattern = format!("{mount}{}", route.pattern.text());
     let captured: Vec<&str> = route.pattern.text().split('/').filter_map(capture).collect();
-    let path = pattern.split('/').map(|s| if capture(s).is_some() { "n1" } else { s });
-    let path = path.collect::<Vec<_>>().join("/");
+    let path = filled(&pattern);
     let fields: Vec<Field> = route.fields.iter().filter(|f| !captured.contains(&f.name)).copied().collect();
     let operations = route.operations.iter().filter(|_| !LEFT_OUT.contains(&pattern.as_str()));
     operations
@@ -163,6 +168,12 @@ fn of_route(mount: &str, route: &Route) -> Vec<Target> {
             Some(Target { method, path: path.clone(), pattern: pattern.clone(), fields })
         })
         .collect()
+}
+
+/// A path that the pattern matches.
+pub(crate) fn filled(pattern: &str) -> String {
+    let path = pattern.split('/').map(|s| if capture(s).is_some() { "n1" } else { s });
+    path.collect::<Vec<_>>().join("/")
 }
 
 fn capture(segment: &str) -> Option<&str> {
