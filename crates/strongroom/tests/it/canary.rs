@@ -93,4 +93,8 @@ fn a_secret_appears_nowhere_but_in_its_answer() {
     assert!(!log.contains(CANARY), "the log shows the secret");
     let data = std::fs::read(stand.folder.path().join("data/strongroom.redb")).unwrap();
     assert!(!data.windows(CANARY.len()).any(|w| w == CANARY.as_bytes()), "the store shows the secret");
+    // What is in memory stays there: no dump holds it, not even after somebody raises the limit again.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", stand.server.pid())).unwrap();
+    let of_core = limits.lines().find_map(|l| l.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(of_core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"]);
 }
