@@ -8,4 +8,4 @@ pub mod kubernetes;
 #[cfg(test)]
 mod outside;
 pub mod userpass;
-mod web_token;
+pub mod web_token;

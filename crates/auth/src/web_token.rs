@@ -4,36 +4,44 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use strongroom_core::{Map, Value};
 use strongroom_crypto::jws::{Algorithm, Key};
+use strongroom_wire::json;
 
 /// A token in its compact form, taken apart.
-pub(crate) struct WebToken {
+pub struct WebToken {
     /// The algorithm its header names.
-    pub(crate) algorithm: Algorithm,
+    pub algorithm: Algorithm,
     /// The name of that algorithm.
-    pub(crate) algorithm_name: String,
+    pub algorithm_name: String,
     /// The key its header names.
-    pub(crate) key_id: Option<String>,
+    pub key_id: Option<String>,
     /// Its claims, an object.
-    pub(crate) claims: Value,
+    pub claims: Value,
     message: String,
     signature: Vec<u8>,
 }
 
 /// Why a text is no token. Says nothing of the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WebTokenError {
+pub enum WebTokenError {
+    /// More than 64 KiB.
     TooLong,
+    /// Not three parts, or parts that are not what they should be.
     Malformed,
+    /// No signature algorithm that is supported.
     Algorithm,
+    /// Its header asks for extensions.
     Critical,
 }
 
 /// When a token holds, in seconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Dates {
-    pub(crate) issued: Option<i64>,
-    pub(crate) not_before: Option<i64>,
-    pub(crate) expires: Option<i64>,
+pub struct Dates {
+    /// `iat`
+    pub issued: Option<i64>,
+    /// `nbf`
+    pub not_before: Option<i64>,
+    /// `exp`
+    pub expires: Option<i64>,
 }
 
 /// Longer texts are not looked at.
@@ -41,7 +49,7 @@ const MAX_BYTES: usize = 64 * 1024;
 
 impl WebToken {
     /// Takes a token apart.
-    pub(crate) fn parse(text: &str) -> Result<Self, WebTokenError> {
+    pub fn parse(text: &str) -> Result<Self, WebTokenError> {
         let text = text.trim();
         if text.len() > MAX_BYTES {
             return Err(WebTokenError::TooLong);
@@ -64,22 +72,22 @@ impl WebToken {
     }
 
     /// Whether the holder of this key has signed it.
-    pub(crate) fn is_signed_by(&self, key: &Key) -> bool {
+    pub fn is_signed_by(&self, key: &Key) -> bool {
         key.verify(self.algorithm, self.message.as_bytes(), &self.signature)
     }
 
     /// A claim; null counts as none.
-    pub(crate) fn claim(&self, name: &str) -> Option<&Value> {
+    pub fn claim(&self, name: &str) -> Option<&Value> {
         self.claims.get(name).filter(|value| !value.is_null())
     }
 
     /// A claim that is text; empty if it is none.
-    pub(crate) fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         self.claim(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Whom it is for; none if the claim is neither a text nor a list of texts.
-    pub(crate) fn audiences(&self) -> Option<Vec<&str>> {
+    pub fn audiences(&self) -> Option<Vec<&str>> {
         match self.claim("aud") {
             None => Some(Vec::new()),
             Some(Value::String(one)) => Some(vec![one]),
@@ -89,14 +97,14 @@ impl WebToken {
     }
 
     /// When it holds; an error names the claim that is no time.
-    pub(crate) fn dates(&self) -> Result<Dates, &'static str> {
+    pub fn dates(&self) -> Result<Dates, &'static str> {
         let date = |name| self.claim(name).map(|value| seconds(value).ok_or(name)).transpose();
         Ok(Dates { issued: date("iat")?, not_before: date("nbf")?, expires: date("exp")? })
     }
 }
 
 fn object(part: &str) -> Result<Map, WebTokenError> {
-    serde_json::from_slice(&bytes(part)?).map_err(|_| WebTokenError::Malformed)
+    json::read(&bytes(part)?).map_err(|_| WebTokenError::Malformed)
 }
 
 fn bytes(part: &str) -> Result<Vec<u8>, WebTokenError> {
@@ -123,6 +131,8 @@ impl std::fmt::Display for WebTokenError {
         })
     }
 }
+
+impl std::error::Error for WebTokenError {}
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -182,6 +192,10 @@ pub(crate) mod tests {
             (with(json!({"alg": "none"})), WebTokenError::Algorithm),
             (with(json!({"alg": "HS256"})), WebTokenError::Algorithm),
             (with(json!({})), WebTokenError::Algorithm),
+            (
+                with(json!({"alg": "EdDSA", "x": {"$serde_json::private::RawValue": "1"}})),
+                WebTokenError::Malformed,
+            ),
             (with(json!({"alg": "EdDSA", "crit": ["b64"], "b64": false})), WebTokenError::Critical),
             ("a".repeat(MAX_BYTES + 1), WebTokenError::TooLong),
         ] {

@@ -59,7 +59,7 @@ fn form(bytes: &[u8], limits: &JsonLimits) -> Result<Map, Refusal> {
         return Err(Refusal::invalid(format!("the form has more than {} entries", limits.entries)));
     }
     let map = query::fields(text.trim());
-    if map.keys().any(|name| json_limits::is_reserved(name)) {
+    if map.keys().any(|name| strongroom_wire::json::is_reserved(name)) {
         return Err(Refusal::invalid(json_limits::Exceeded::Reserved.to_string()));
     }
     if map.is_empty() { Err(Refusal::invalid("the form has no fields, as in name=value")) } else { Ok(map) }

@@ -1,6 +1,7 @@
 //! The limits of a JSON body, asked in one pass over its bytes before anything is built from it.
 
 use crate::settings::JsonLimits;
+use strongroom_wire::json::{RESERVED, is_reserved};
 
 /// Which limit a body exceeds, or what it may not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,15 +13,6 @@ pub(crate) enum Exceeded {
     Values(usize),
     /// A name that the parser would take for a sign of its own.
     Reserved,
-}
-
-/// With these names the parser marks numbers and texts that it keeps as they are. An object that came
-/// with one would turn into something else, past all limits: a text into the lists that it describes.
-const RESERVED: &str = "$serde_json::private::";
-
-/// Whether a name, decoded, is reserved.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    name.starts_with(RESERVED)
 }
 
 /// Checks a body. What is not JSON may pass: the parser refuses it.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod duration;
 pub mod envelope;
 pub mod field;
+pub mod json;
 pub mod operation;
 pub mod path;
 pub mod time;

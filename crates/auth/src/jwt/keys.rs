@@ -10,6 +10,7 @@ use strongroom_core::outbound::check_url;
 use strongroom_core::{Core, Fault};
 use strongroom_crypto::ecdsa::Curve;
 use strongroom_crypto::jws::Key;
+use strongroom_wire::json;
 
 /// Checks that one of the configured keys has signed a token, and that the issuer is who it should be.
 pub(super) async fn verify(
@@ -130,7 +131,7 @@ async fn discover(
     let base = config.oidc_discovery_url.trim_end_matches('/');
     let url = format!("{base}/.well-known/openid-configuration");
     let body = get(core, "oidc discovery URL", &url, &config.oidc_discovery_ca_pem, now, max_age).await?;
-    let read: Discovery = serde_json::from_slice(&body).map_err(|_| {
+    let read: Discovery = json::read(&body).map_err(|_| {
         Fault::invalid("error checking oidc discovery URL: the answer is no discovery document")
     })?;
     if read.issuer.trim_end_matches('/') != base {
@@ -198,7 +199,7 @@ fn read_set(body: &[u8]) -> Option<Vec<SetKey>> {
     struct Set {
         keys: Vec<serde_json::Value>,
     }
-    let set: Set = serde_json::from_slice(body).ok()?;
+    let set: Set = json::read(body).ok()?;
     Some(set.keys.into_iter().take(MAX_KEYS).filter_map(read_key).collect())
 }
 

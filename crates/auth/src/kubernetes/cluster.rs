@@ -4,6 +4,7 @@ use super::config::Config;
 use super::local;
 use strongroom_core::outbound::{OutError, OutRequest};
 use strongroom_core::{Core, Fault, Value};
+use strongroom_wire::json;
 
 /// The cluster as it can be asked during one login.
 pub(super) struct Cluster<'a> {
@@ -72,7 +73,7 @@ impl<'a> Cluster<'a> {
             tracing::warn!(url, status = answer.status, "the Kubernetes API refuses to answer");
             return Err(NoAnswer::Status(answer.status));
         }
-        serde_json::from_slice(&answer.body).map_err(|_| {
+        json::read(&answer.body).map_err(|_| {
             tracing::warn!(url, "the Kubernetes API answers something else than JSON");
             NoAnswer::Unreachable
         })
