@@ -1,8 +1,8 @@
 //! An engine that lends, an auth method that lets everybody in, and what the tests ask of a core.
 
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use strongroom_core::core::Plugs;
 use strongroom_core::engine::Times;
 use strongroom_core::lease::Mark;
@@ -20,6 +20,8 @@ pub(crate) struct Ledger {
     pub(crate) stuck: AtomicBool,
     /// Leases that were undone.
     pub(crate) undone: AtomicUsize,
+    /// Accessor of a token that somebody renews while the next lease is undone.
+    pub(crate) renewed_meanwhile: Mutex<Option<String>>,
 }
 
 pub(crate) struct Lender(pub(crate) Arc<Ledger>);
@@ -49,11 +51,17 @@ impl Engine for Lender {
 
     fn revoke<'a>(
         &'a self,
-        _core: &'a Arc<Core>,
+        core: &'a Arc<Core>,
         txn: &'a mut Txn,
         _internal: &'a Map,
     ) -> BoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
+            let renewed = self.0.renewed_meanwhile.lock().unwrap().take();
+            if let Some(accessor) = renewed {
+                let mut other = core.txn();
+                core.renew_token(&mut other, &accessor, 5000).await?;
+                core.commit(other).await?;
+            }
             txn.put(HALF_DONE, &Mark {})?;
             if self.0.stuck.load(Ordering::SeqCst) {
                 return Err(Fault::invalid("the engine is stuck"));
