@@ -3,6 +3,7 @@
 use super::role::{Matching, Role};
 use crate::glob;
 use crate::web_token::WebToken;
+use serde_json::Number;
 use std::collections::BTreeMap;
 use strongroom_core::{Fault, Value};
 
@@ -99,10 +100,17 @@ fn same(bound: &Value, shown: &Value, how: Matching) -> bool {
     match (bound, shown) {
         (Value::String(b), Value::String(s)) if how == Matching::Glob => glob::matches(b, s),
         (Value::Number(b), Value::Number(s)) => {
-            b == s || b.as_f64().is_some_and(|b| s.as_f64().is_some_and(|s| b.to_bits() == s.to_bits()))
+            b == s || exact_bits(b).is_some_and(|b| exact_bits(s) == Some(b))
         }
         _ => bound == shown,
     }
+}
+
+/// A number as the bits of a float, where that tells it from every other: 5 and 5.0 are the same, two
+/// large ids are not.
+fn exact_bits(number: &Number) -> Option<u64> {
+    const LIMIT: f64 = 9_007_199_254_740_992.0;
+    number.as_f64().filter(|n| n.abs() < LIMIT).map(f64::to_bits)
 }
 
 /// The value itself or the items of a list; none if one of them is a list or an object.

@@ -24,7 +24,8 @@ pub(super) async fn verify(
         return Err(Fault::invalid("the token's signature algorithm is not among 'jwt_supported_algs'"));
     }
     let signed = if config.jwt_validation_pubkeys.is_empty() {
-        signed_by_fetched(core, config, token, now).await?
+        // Why is in the log: who logs in need not know whom we ask.
+        signed_by_fetched(core, config, token, now).await.map_err(|_| unavailable())?
     } else {
         let keys = config.jwt_validation_pubkeys.iter().filter_map(|text| Key::from_pem(text).ok());
         keys.into_iter().any(|key| token.is_signed_by(&key))
@@ -101,7 +102,7 @@ async fn check_issuer(core: &Core, config: &Config, token: &WebToken, now: Times
     let wanted = if !config.bound_issuer.is_empty() {
         config.bound_issuer.clone()
     } else if !config.oidc_discovery_url.is_empty() {
-        discover(core, config, now, STALE_AGE).await?.issuer
+        discover(core, config, now, STALE_AGE).await.map_err(|_| unavailable())?.issuer
     } else {
         return Ok(());
     };
@@ -109,6 +110,10 @@ async fn check_issuer(core: &Core, config: &Config, token: &WebToken, now: Times
         return Ok(());
     }
     Err(Fault::invalid("error validating token: its issuer (iss) is not the configured one"))
+}
+
+fn unavailable() -> Fault {
+    Fault::invalid("error validating token: the keys that may have signed it cannot be fetched now")
 }
 
 /// What a provider says of itself.

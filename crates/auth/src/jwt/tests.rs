@@ -210,6 +210,9 @@ async fn claims_are_bound_by_value_and_type() {
         ],
     )
     .await;
+    b.role(json!({"bound_claims": {"id": 9_007_199_254_740_993_u64}})).await;
+    let id = |id: u64| json!({ "id": id });
+    b.expect(&[id(9_007_199_254_740_993)], &[id(9_007_199_254_740_992), id(9_007_199_254_740_994)]).await;
     // An object can be bound, and nothing is the same as it.
     b.role(json!({"bound_claims": {"team": {"a": "b"}}})).await;
     b.expect(&[], &[json!({"team": {"a": "b"}})]).await;

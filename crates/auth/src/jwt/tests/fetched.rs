@@ -115,7 +115,8 @@ async fn keys_of_a_while_ago_serve_while_their_server_is_away() {
     }
     assert_eq!(b.outside.count(), 2);
     b.wait(1801);
-    assert_eq!(b.signed(1, json!({})).await, 400);
+    let reply = b.show(&sign(1, json!({}), &b.claims(json!({})))).await;
+    assert!(reply.status == 400 && reply.body.to_string().contains("cannot be fetched now"), "{reply:?}");
 }
 
 #[tokio::test]
