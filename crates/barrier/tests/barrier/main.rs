@@ -13,6 +13,8 @@ mod generate_root;
 #[cfg(test)]
 mod rekey;
 #[cfg(test)]
+mod replace;
+#[cfg(test)]
 mod rotate;
 #[cfg(test)]
 mod unseal;
