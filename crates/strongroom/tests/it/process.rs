@@ -295,3 +295,71 @@ fn a_migrated_store_serves_the_same_secrets() {
     stand.crash();
     assert_eq!(stand.must("GET", "kv/a", json!(null))["data"]["b"], "c");
 }
+
+#[test]
+fn the_command_line_speaks_to_a_unix_socket() {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, socket) = (home.path(), home.path().join("socket"));
+    let stand =
+        Stand::new(&format!("listener \"unix\" {{\naddress = {socket:?}\nsocket_mode = \"0600\"\n}}"));
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let at = format!("-address=unix://{}", socket.display());
+    let output = clean(folder)
+        .args(["read", &at, "-field=path", "auth/token/lookup-self"])
+        .env("VAULT_TOKEN", &stand.root)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "auth/token/root");
+}
+
+#[test]
+fn the_configuration_opens_metrics_and_sets_the_lockout() {
+    let stand = Stand::new("user_lockout \"userpass\" { lockout_threshold = 2 }");
+    assert_eq!(stand.server.call("", "GET", "sys/metrics", &json!(null)).unwrap().status, 403);
+    stand.must("POST", "sys/auth/userpass", json!({"type": "userpass"}));
+    stand.must("POST", "auth/userpass/users/u", json!({"password": "p"}));
+    let login = |password: &str| {
+        let body = json!({"password": password});
+        stand.server.call("", "POST", "auth/userpass/login/u", &body).unwrap().status
+    };
+    assert_eq!((login("p"), login("x"), login("p"), login("x"), login("x")), (200, 400, 200, 400, 400));
+    assert_eq!(login("p"), 403);
+
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("127.0.0.1:{}", strongroom_testkit::server::free_port().unwrap());
+    let text = format!(
+        "storage \"inmem\" {{}}\nlistener \"tcp\" {{\naddress = {address:?}\ntls_disable = true\ntelemetry {{ unauthenticated_metrics_access = true }}\n}}"
+    );
+    std::fs::write(folder.path().join("c.hcl"), text).unwrap();
+    let mut server = Process::start(folder.path(), &["server", "-config=c.hcl"], |_| {});
+    assert_eq!(server.address(), address);
+    let metrics = http::send(&address, "GET", "/v1/sys/metrics?format=prometheus", &[], None).unwrap();
+    let text = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(metrics.status == 200 && text.contains("vault_core_unsealed 0"), "{text}");
+}
+
+/// A device whose reader has stopped reading takes nothing from anybody as long as another one works.
+#[test]
+fn a_hung_audit_device_hangs_nobody() {
+    let stand = Stand::new("");
+    let (socket, audit) = (stand.folder.path().join("hung"), stand.folder.path().join("audit.log"));
+    let reader = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let kept = std::thread::spawn(move || reader.accept().unwrap());
+    stand.must("POST", "sys/audit/file", json!({"type": "file", "options": {"file_path": audit}}));
+    let options = json!({"address": socket, "socket_type": "unix", "write_timeout": "300ms"});
+    stand.must("POST", "sys/audit/hung", json!({"type": "socket", "options": options}));
+    let _kept = kept.join().unwrap();
+    let slowest = (0..1500)
+        .map(|_| {
+            let begun = Instant::now();
+            stand.must("GET", "auth/token/lookup-self", json!(null));
+            begun.elapsed()
+        })
+        .max();
+    assert!(slowest < Some(Duration::from_secs(2)), "{slowest:?}");
+    assert_eq!(stand.must("GET", "sys/health", json!(null))["audit_devices_failing"], 1);
+    assert!(std::fs::read_to_string(&audit).unwrap().lines().count() > 3000);
+    stand.must("DELETE", "sys/audit/hung", json!(null));
+    assert_eq!(stand.must("GET", "sys/health", json!(null))["audit_devices_failing"], 0);
+}
