@@ -203,6 +203,15 @@ impl Core {
             let allowed = cidr::allows(&seen.entry.bound_cidrs, remote.address);
             return Ok(allowed.then(|| (Token { id: token.clone(), entry: seen.entry }, Ok(seen.rights))));
         }
+        // Rarely needed and large, and this future is moved for every request.
+        Box::pin(self.present_anew(token, remote)).await
+    }
+
+    async fn present_anew(
+        self: &Arc<Self>,
+        token: &Secret<String>,
+        remote: Remote,
+    ) -> Result<Option<(Token, Result<Rights, Fault>)>, Fault> {
         // What changes from here on makes what is remembered below worthless.
         let generation = self.presences.generation();
         let Some(entry) = self.find_token(token.expose()).await? else { return Ok(None) };

@@ -1,0 +1,125 @@
+//! A request on its way, with what is known of it so far.
+
+use super::Routed;
+use crate::engine::Backend;
+use crate::identity::standing::Rights;
+use crate::mount::{Class, Mounted};
+use crate::response::Sent;
+use crate::route::{Access, Op, Route};
+use crate::token::Token;
+use crate::{Fault, Operation, Request, Response, Txn};
+use jiff::Timestamp;
+use std::sync::Arc;
+use strongroom_audit::Pending;
+
+/// A request on its way, with what is known of it so far.
+pub(crate) struct Case {
+    pub(crate) request: Request,
+    pub(crate) started: Timestamp,
+    pub(crate) routed: Option<Routed>,
+    pub(crate) operation: Operation,
+    pub(crate) token: Option<Token>,
+    /// RFC 3339; for the audit trail.
+    pub(crate) token_issued: String,
+    pub(crate) allowed: bool,
+    /// What the token may do; known once it was asked, never on open routes.
+    pub(crate) rights: Option<Rights>,
+    /// What told a creation from an update, for the first try to begin with.
+    pub(super) looked: Option<Txn>,
+    pub(super) sudo: bool,
+    /// The request's own entry, where it is waited for together with the answer's.
+    pub(super) asked: Option<Pending>,
+    /// Which unsealing the request began under.
+    pub(super) era: u64,
+}
+
+impl Case {
+    pub(super) fn route(&self) -> Option<&Route> {
+        self.routed.as_ref().and_then(Routed::route)
+    }
+
+    pub(super) fn op(&self) -> Option<&Op> {
+        self.route().and_then(|r| r.operation(self.operation))
+    }
+
+    /// Whether anybody may ask; also for operations that a route has not got, if it has only open ones.
+    pub(super) fn is_open(&self) -> bool {
+        let is_open = |op: &Op| op.access == Access::Open;
+        match self.op() {
+            Some(op) => is_open(op),
+            None if self.operation == Operation::Help => false,
+            None => {
+                self.route().is_some_and(|r| !r.operations.is_empty() && r.operations.iter().all(is_open))
+            }
+        }
+    }
+
+    pub(super) fn local(&self) -> &str {
+        let skip = self.routed.as_ref().map_or(0, |r| r.mounted.full_path.len());
+        self.request.path.as_str().get(skip..).unwrap_or("")
+    }
+
+    pub(super) fn wants_wrapping(&self) -> bool {
+        self.request.wrap_ttl.is_some_and(|t| t > 0)
+    }
+
+    pub(super) fn is_login(&self) -> bool {
+        self.routed.as_ref().is_some_and(|r| r.mounted.entry.class == Class::Auth)
+            && self.local().starts_with("login")
+    }
+
+    /// Whether the core has nothing to add to a response.
+    pub(super) fn is_plain(&self, response: &Response) -> bool {
+        response.grant.is_none()
+            && response.renewed.is_none()
+            && response.lease.is_none()
+            && response.renewed_lease.is_none()
+            && !self.wants_wrapping()
+    }
+
+    /// A response to which the core has nothing to add.
+    pub(super) fn plainly(&self, response: Response) -> Sent {
+        let mount_type = self.routed.as_ref().map_or_else(String::new, |r| r.mounted.entry.kind.clone());
+        Sent { mount_type, top_level: self.route().is_some_and(|r| r.top_level), ..Sent::plain(response) }
+    }
+
+    /// Why a request that policy allows cannot be served.
+    pub(super) fn unroutable(&self) -> Fault {
+        match self.route() {
+            Some(_) if self.operation == Operation::Help => Fault::NotFound,
+            // Only patterns that take the rest of the path can be listed; the others do not know the folder.
+            Some(route)
+                if self.operation == Operation::List
+                    && !route.works_sealed
+                    && !route.pattern.takes_rest() =>
+            {
+                Fault::NoRoute(self.request.path.to_string())
+            }
+            Some(_) => Fault::Unsupported,
+            None => Fault::NoRoute(self.request.path.to_string()),
+        }
+    }
+
+    pub(super) fn folded_path(&self) -> Option<String> {
+        self.routed.as_ref()?.fold(self.request.path.as_str())
+    }
+
+    pub(super) fn lockout_name(&self) -> Option<(&Arc<Mounted>, String)> {
+        let mounted = &self.routed.as_ref()?.mounted;
+        let Backend::Auth(method) = &mounted.backend else { return None };
+        if self.op()?.access != Access::Open || !self.operation.writes() {
+            return None;
+        }
+        Some((mounted, method.lockout_name(self.local(), &self.request.body)?))
+    }
+
+    pub(super) fn seen(&self) -> Option<crate::in_flight::Seen> {
+        self.operation.writes().then(|| crate::in_flight::Seen {
+            id: self.request.id.clone(),
+            started: self.started,
+            operation: self.operation,
+            path: self.request.path.to_string(),
+            remote: self.request.remote.address,
+        })
+    }
+}
