@@ -13,4 +13,5 @@ mod disk;
 mod gates;
 mod kubernetes;
 mod process;
+mod remembered;
 mod stand;
