@@ -16,7 +16,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth", &["wire", "core", "crypto"]),
     ("http", &["wire", "core", "crypto"]),
     ("client", &["wire"]),
-    ("cli", &["client", "policy", "wire"]),
+    ("plan", &[]),
+    ("init", &["client", "plan", "wire"]),
+    ("k8s", &["client", "crypto", "plan", "wire"]),
+    ("cli", &["client", "k8s", "policy", "wire"]),
     ("testkit", &["wire", "crypto", "storage", "barrier", "audit", "core"]),
 ];
 
