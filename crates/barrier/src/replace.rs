@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
 use strongroom_crypto::{Secret, aead};
-use strongroom_storage::{self as storage, ReadError, Snapshot};
+use strongroom_storage::{self as storage, BoxFuture, ReadError, Revision, Snapshot, Versioned};
 use tokio::sync::mpsc;
 
 /// What a replaced store needs to be used.
@@ -60,7 +60,7 @@ impl Barrier {
         self.state.close();
         // A new epoch: what is on its way to the store was sealed under the keys of before.
         let lead = self.store.lead().await.map_err(|e| self.back(&open, e.into()))?;
-        if let Err(e) = self.store.replace(lead.epoch, Box::new(source)).await {
+        if let Err(e) = self.store.replace(lead.epoch, Box::new(Marked(source))).await {
             // Whoever does not know what is stored now stays closed.
             if !matches!(e, storage::CommitError::Unknown(_)) {
                 let ring = open.ring.load();
@@ -78,6 +78,35 @@ impl Barrier {
     fn back(&self, open: &Arc<Open>, error: CommitError) -> ReplaceError {
         self.state.open.store(Some(open.clone()));
         ReplaceError::Commit(error)
+    }
+}
+
+/// A snapshot that says that it was restored, so that its key is changed whoever opens it, and when.
+struct Marked(Restored);
+
+impl Snapshot for Marked {
+    fn revision(&self) -> Revision {
+        self.0.revision()
+    }
+
+    fn entries<'a>(
+        &'a self,
+        after: Option<&'a [u8]>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Bytes, Versioned)>, ReadError>> {
+        Box::pin(async move {
+            let mut page = self.0.entries(after, limit).await?;
+            let place = page.partition_point(|(key, _)| key.as_ref() < stored::RESTORED);
+            let is_there = page.get(place).is_some_and(|(key, _)| key.as_ref() == stored::RESTORED);
+            let is_passed = after.is_some_and(|after| after >= stored::RESTORED);
+            // Beyond a page that is not the last one it comes with the next.
+            if !is_there && !is_passed && (place < page.len() || page.is_empty()) {
+                let mark = Versioned { value: Bytes::new(), version: self.0.revision() };
+                page.insert(place, (Bytes::from_static(stored::RESTORED), mark));
+                page.truncate(limit.max(1));
+            }
+            Ok(page)
+        })
     }
 }
 
@@ -108,3 +137,45 @@ impl fmt::Display for ReplaceError {
 }
 
 impl std::error::Error for ReplaceError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Incoming;
+    use strongroom_storage::{Batch, MemoryStore, Store};
+
+    #[tokio::test]
+    async fn the_mark_comes_once_and_in_order_whatever_the_pages() {
+        for keys in [
+            vec!["barrier/keyring", "barrier/root-key", "root/a"],
+            vec!["barrier/keyring"],
+            vec!["barrier/keyring", "barrier/restored", "root/a"],
+        ] {
+            let store = MemoryStore::default();
+            let epoch = store.lead().await.unwrap().epoch;
+            let key = |k: &&str| (Bytes::copy_from_slice(k.as_bytes()), Some(Bytes::from_static(b"v")));
+            let writes = keys.iter().map(key).collect();
+            store.commit(epoch, Batch { writes, ..Batch::default() }).await.unwrap();
+            let mut incoming = Incoming::new(&std::env::temp_dir());
+            let mut chunks = snapshot::write(store.snapshot().await.unwrap());
+            while let Some(chunk) = chunks.recv().await {
+                incoming.push(&chunk.unwrap()).await.unwrap();
+            }
+            let marked = Marked(incoming.finish().await.unwrap());
+            let mut wanted = [keys, vec!["barrier/restored"]].concat();
+            wanted.sort_unstable();
+            wanted.dedup();
+            for limit in 1..5 {
+                let (mut seen, mut after) = (Vec::new(), None::<Bytes>);
+                loop {
+                    let page = marked.entries(after.as_deref(), limit).await.unwrap();
+                    assert!(page.len() <= limit);
+                    let Some((last, _)) = page.last() else { break };
+                    after = Some(last.clone());
+                    seen.extend(page.iter().map(|(k, _)| String::from_utf8(k.to_vec()).unwrap()));
+                }
+                assert_eq!(seen, wanted, "{limit}");
+            }
+        }
+    }
+}

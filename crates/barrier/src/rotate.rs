@@ -4,6 +4,7 @@ use crate::barrier::too_large;
 use crate::keyring::Keyring;
 use crate::open::Open;
 use crate::{Barrier, CommitError, entry, stored};
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -154,11 +155,11 @@ impl Barrier {
     }
 
     /// Stores a keyring with a new key in front, then uses it.
-    async fn install_key(&self, open: &Open, now: Timestamp, reserve: u64) -> Result<(), CommitError> {
+    pub(crate) async fn install_key(&self, open: &Open, now: Timestamp, reserve: u64) -> Result<(), CommitError> {
         let old = open.ring.load_full();
         let ring =
             old.rotated(now, &*self.random).ok_or_else(|| unavailable("the terms of keys are used up"))?;
-        self.store_ring(open, &ring, reserve).await?;
+        self.store_ring_and(open, &ring, reserve, vec![(Bytes::from_static(stored::RESTORED), None)]).await?;
         ring.active.budget.grant(reserve);
         open.ring.store(Arc::new(ring));
         old.active.budget.close();
@@ -167,15 +168,23 @@ impl Barrier {
 
     /// Stores the keyring with `more` encryptions reserved than it has in memory.
     pub(crate) async fn store_ring(&self, open: &Open, ring: &Keyring, more: u64) -> Result<(), CommitError> {
+        self.store_ring_and(open, ring, more, Vec::new()).await
+    }
+
+    async fn store_ring_and(
+        &self,
+        open: &Open,
+        ring: &Keyring,
+        more: u64,
+        mut writes: Vec<(Bytes, Option<Bytes>)>,
+    ) -> Result<(), CommitError> {
         let seen = self.own(stored::KEYRING).await.map_err(|e| unavailable(&e.to_string()))?;
         let plain = ring.encode(more).map_err(|e| unavailable(&e.to_string()))?;
         let sealed = entry::seal(&open.cipher, stored::NO_TERM, stored::KEYRING, &plain, &*self.random);
-        let key = bytes::Bytes::from_static(stored::KEYRING);
-        let batch = Batch {
-            reads: vec![(key.clone(), seen.map_or(0, |s| s.version))],
-            ranges: Vec::new(),
-            writes: vec![(key, Some(sealed.map_err(too_large)?.into()))],
-        };
+        let key = Bytes::from_static(stored::KEYRING);
+        let reads = vec![(key.clone(), seen.map_or(0, |s| s.version))];
+        writes.push((key, Some(sealed.map_err(too_large)?.into())));
+        let batch = Batch { reads, ranges: Vec::new(), writes };
         self.commit_own(open, batch).await.map(|_| ())
     }
 }

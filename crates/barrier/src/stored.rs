@@ -12,6 +12,9 @@ pub(crate) const SEAL_CONFIG: &[u8] = b"barrier/seal-config";
 pub(crate) const ROOT_KEY: &[u8] = b"barrier/root-key";
 /// The keyring under the root key.
 pub(crate) const KEYRING: &[u8] = b"barrier/keyring";
+/// There from the moment a snapshot took the place of the store until the key is changed: encryptions since
+/// the snapshot are not counted in its keyring. Empty.
+pub(crate) const RESTORED: &[u8] = b"barrier/restored";
 /// Stands in place of a term in entries that are not sealed under the keyring.
 pub(crate) const NO_TERM: u32 = 0;
 

@@ -18,7 +18,7 @@ pub enum UnsealError {
     Share(ShareError),
     /// What is stored cannot be read.
     Get(GetError),
-    /// The lead over the store cannot be taken.
+    /// The store cannot be written: its lead cannot be taken, or after a restore the key not be changed.
     Lead(CommitError),
 }
 
@@ -83,7 +83,12 @@ impl Barrier {
         let epoch = self.store.lead().await.map_err(|e| UnsealError::Lead(e.into()))?.epoch;
         // Only now: the leader before may have changed it to its last moment.
         let ring = self.read_ring(&root).await.map_err(UnsealError::Get)?;
-        self.state.open.store(Some(Arc::new(Open::new(epoch, root, ring))));
+        let open = Arc::new(Open::new(epoch, root, ring));
+        let restored = self.own(stored::RESTORED).await;
+        if restored.map_err(|e| UnsealError::Get(GetError::Store(e)))?.is_some() {
+            self.install_key(&open, (self.options.now)(), 0).await.map_err(UnsealError::Lead)?;
+        }
+        self.state.open.store(Some(open));
         Ok(())
     }
 
@@ -114,7 +119,7 @@ impl std::fmt::Display for UnsealError {
             Self::NotInitialized => f.write_str("Vault is not initialized"),
             Self::Share(e) => e.fmt(f),
             Self::Get(e) => e.fmt(f),
-            Self::Lead(e) => write!(f, "the lead over the store cannot be taken: {e}"),
+            Self::Lead(e) => write!(f, "the store cannot be written: {e}"),
         }
     }
 }

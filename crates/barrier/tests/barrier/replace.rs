@@ -60,3 +60,20 @@ async fn a_store_that_lost_the_answer_leaves_the_barrier_closed() {
     assert_eq!(world.get("root/a").await.unwrap().as_deref(), Some("before"));
     world.put("root/b", "later").await.unwrap();
 }
+
+/// What was encrypted since the snapshot is not counted in its keyring, so the key may not be used on.
+#[tokio::test]
+async fn the_key_changes_when_a_snapshot_of_other_keys_is_unsealed() {
+    let (origin, shares) = World::initialised(1, 1).await;
+    origin.put("root/a", "before").await.unwrap();
+    let (world, _) = World::initialised(1, 1).await;
+    assert_eq!(world.barrier.replace(snapshot(&origin).await, true).await.unwrap(), Replaced::Sealed);
+    // A server that stops before it is unsealed forgets nothing.
+    let world = world.restarted(|_| {});
+    for _ in 0..2 {
+        world.unseal(&shares).await;
+        assert_eq!(world.barrier.key_status().unwrap().term, 2);
+        assert_eq!(world.get("root/a").await.unwrap().as_deref(), Some("before"));
+        world.barrier.seal().await;
+    }
+}
