@@ -7,6 +7,13 @@ use serde::{Deserialize, Serialize};
 /// The environment variable that holds the plan.
 pub const PLAN_VARIABLE: &str = "STRONGROOM_PLAN";
 
+/// The annotation that selects the shim, as `strongroom-init` names it where an environment file cannot carry a
+/// value.
+pub const SHIM_ANNOTATION: &str = "strongroom.io/target: shim";
+
+/// The annotation that selects watch mode, as `strongroom-init` names it where a secret is leased.
+pub const WATCH_ANNOTATION: &str = "strongroom.io/watch: \"true\"";
+
 /// The version of the format written here; another is refused, not guessed.
 pub const PLAN_VERSION: u32 = 1;
 
@@ -33,6 +40,12 @@ pub struct Plan {
     /// Variables that `exec` sets before it starts the program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variables: Vec<Variable>,
+    /// The words after `exec --` (the program is 0) in which `exec` expands `$(VAR)`, as the kubelet would have
+    /// from the container's variables: those words of `command` and `args` that hold a `$(`. Whoever writes the
+    /// plan doubles every `$` in them, so that the kubelet hands them on as they were written; words that came
+    /// from the image (ENTRYPOINT, CMD) are doubled too and not named here, for nobody expands those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expand: Vec<usize>,
     /// What `watch` does when a value has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_change: Option<OnChange>,
