@@ -46,6 +46,14 @@ pub struct Plan {
     /// from the image (ENTRYPOINT, CMD) are doubled too and not named here, for nobody expands those.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expand: Vec<usize>,
+    /// Names in the container's own `env`: what [`Part::All`] brings never replaces them, as `envFrom` never
+    /// replaces `env`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
+    /// Where `init` copies this program to (mode 0555), for containers that run it as their entrypoint. With
+    /// nothing else to do, `init` asks no server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub install: Option<String>,
     /// What `watch` does when a value has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_change: Option<OnChange>,
@@ -138,6 +146,9 @@ pub enum Part {
     Text(String),
     /// A value from Strongroom.
     Secret(Reference),
+    /// The value of another variable of the container, as the kubelet set it or as this plan sets it before;
+    /// `$(NAME)` as it stands if there is none.
+    Variable(String),
     /// Every key of a secret becomes a variable of its own, as `envFrom` does; `name` is then the prefix,
     /// and `key` of the reference is empty.
     All(Reference),
