@@ -50,10 +50,6 @@ pub struct Plan {
     /// replaces `env`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
-    /// Where `init` copies this program to (mode 0555), for containers that run it as their entrypoint. With
-    /// nothing else to do, `init` asks no server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub install: Option<String>,
     /// What `watch` does when a value has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_change: Option<OnChange>,
@@ -124,7 +120,7 @@ pub struct EnvFile {
     pub container: String,
     /// Where to write, mode 0400.
     pub path: String,
-    /// The lines: name and where the value is. A `parts` of more than one reference is refused here.
+    /// The lines: name and what the value is made of; texts and references only.
     pub entries: Vec<Variable>,
 }
 
