@@ -1,6 +1,10 @@
 //! Signatures of JSON web tokens (RFC 7518): the algorithms with public keys, and nothing that takes a
 //! shared secret or no key at all.
 
+mod signing;
+
+pub use signing::{Public, SigningKey};
+
 use crate::digest::Digest;
 use crate::ecdsa::{self, Curve};
 use crate::rsa::{self, Padding, Salt};
@@ -62,11 +66,22 @@ impl Algorithm {
         ALGORITHMS.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
     }
 
-    fn digest(self) -> Digest {
+    /// The digest that its signatures are of.
+    pub fn digest(self) -> Digest {
         match self {
             Self::Rs256 | Self::Ps256 | Self::Es256 => Digest::Sha256,
             Self::Rs384 | Self::Ps384 | Self::Es384 => Digest::Sha384,
             Self::Rs512 | Self::Ps512 | Self::Es512 | Self::EdDsa => Digest::Sha512,
+        }
+    }
+
+    /// The curve of an ES algorithm.
+    fn curve(self) -> Option<Curve> {
+        match self {
+            Self::Es256 => Some(Curve::P256),
+            Self::Es384 => Some(Curve::P384),
+            Self::Es512 => Some(Curve::P521),
+            _ => None,
         }
     }
 }

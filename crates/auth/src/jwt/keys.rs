@@ -2,13 +2,11 @@
 
 use super::config::{Config, KeySet};
 use crate::web_token::WebToken;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use strongroom_core::jwk::{SetKey, read_set};
 use strongroom_core::outbound::check_url;
 use strongroom_core::{Core, Fault};
-use strongroom_crypto::ecdsa::Curve;
 use strongroom_crypto::jws::Key;
 use strongroom_wire::json;
 
@@ -55,8 +53,6 @@ const USUAL_AGE: SignedDuration = SignedDuration::from_mins(5);
 const FRESH_AGE: SignedDuration = SignedDuration::from_secs(10);
 /// How old they may be while new ones cannot be had.
 const STALE_AGE: SignedDuration = SignedDuration::from_hours(1);
-/// Keys of one set that are looked at.
-const MAX_KEYS: usize = 256;
 
 async fn signed_by_fetched(
     core: &Core,
@@ -178,61 +174,4 @@ async fn get(
             Err(Fault::invalid(format!("error checking {what}: {error}")))
         }
     }
-}
-
-/// A key of a set.
-struct SetKey {
-    id: Option<String>,
-    algorithm: Option<String>,
-    key: Key,
-}
-
-impl SetKey {
-    fn has_signed(&self, token: &WebToken) -> bool {
-        let id_fits = match (&token.key_id, &self.id) {
-            (Some(wanted), Some(id)) => wanted == id,
-            _ => true,
-        };
-        let algorithm_fits = self.algorithm.as_ref().is_none_or(|name| *name == token.algorithm_name);
-        id_fits && algorithm_fits && token.is_signed_by(&self.key)
-    }
-}
-
-/// The keys of a set that verify signatures. Others may stand beside them.
-fn read_set(body: &[u8]) -> Option<Vec<SetKey>> {
-    #[derive(Deserialize)]
-    struct Set {
-        keys: Vec<serde_json::Value>,
-    }
-    let set: Set = json::read(body).ok()?;
-    Some(set.keys.into_iter().take(MAX_KEYS).filter_map(read_key).collect())
-}
-
-fn read_key(value: serde_json::Value) -> Option<SetKey> {
-    #[derive(Deserialize)]
-    struct Jwk {
-        kty: String,
-        r#use: Option<String>,
-        kid: Option<String>,
-        alg: Option<String>,
-        crv: Option<String>,
-        n: Option<String>,
-        e: Option<String>,
-        x: Option<String>,
-        y: Option<String>,
-    }
-    let jwk: Jwk = serde_json::from_value(value).ok()?;
-    if jwk.r#use.is_some_and(|u| u != "sig") {
-        return None;
-    }
-    let bytes = |part: &Option<String>| BASE64_URL_SAFE_NO_PAD.decode(part.as_ref()?).ok();
-    let key = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => Key::from_rsa_numbers(&bytes(&jwk.n)?, &bytes(&jwk.e)?),
-        ("EC", Some("P-256")) => Key::from_coordinates(Curve::P256, &bytes(&jwk.x)?, &bytes(&jwk.y)?),
-        ("EC", Some("P-384")) => Key::from_coordinates(Curve::P384, &bytes(&jwk.x)?, &bytes(&jwk.y)?),
-        ("EC", Some("P-521")) => Key::from_coordinates(Curve::P521, &bytes(&jwk.x)?, &bytes(&jwk.y)?),
-        ("OKP", Some("Ed25519")) => Key::from_ed25519(&bytes(&jwk.x)?),
-        _ => return None,
-    };
-    Some(SetKey { id: jwk.kid, algorithm: jwk.alg, key: key.ok()? })
 }
