@@ -184,7 +184,8 @@ pub struct OnChange {
 impl Plan {
     /// Reads a plan. The error says what is wrong, with its place.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
-        let plan: Self = serde_json::from_str(text).map_err(|error| PlanError::Malformed(error.to_string()))?;
+        let plan: Self =
+            serde_json::from_str(text).map_err(|error| PlanError::Malformed(error.to_string()))?;
         if plan.version == PLAN_VERSION { Ok(plan) } else { Err(PlanError::Version(plan.version)) }
     }
 
