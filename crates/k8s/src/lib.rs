@@ -1,0 +1,20 @@
+//! Strongroom in Kubernetes: `valueFrom.vaultSecret` and what the cluster is given in its place.
+//!
+//! The API server knows no `vaultSecret`: it is lowered on the way in, by [`Lowering`], to references that
+//! the kubelet resolves ([`Target`]). Lowering is pure: it reads no cluster, no file and no clock, sees no
+//! value, and gives the same output for the same input.
+
+mod lower;
+mod text;
+
+pub use lower::{
+    Entrypoint, EntrypointReader, Lowering, NodeRecord, NodeState, PROGRAM, Refusal, Settings, Target,
+    ValueReader,
+};
+
+/// Reads the documents of a text, YAML or JSON, as Kubernetes' own reader would. The error names the line.
+pub fn documents(text: &str) -> Result<Vec<serde_json::Value>, String> {
+    let documents = text::read(text).map_err(|error| error.to_string())?;
+    let values = documents.iter().map(text::Node::value).collect::<Result<Vec<_>, _>>();
+    values.map_err(|_| "aliases of aliases make it too large".to_owned())
+}
