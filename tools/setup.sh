@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the checks and tests need beyond Rust and Python, into .tools where that is possible.
-# Does nothing the second time. `tools/setup.sh bench` adds the load generator.
+# Does nothing the second time. `tools/setup.sh bench` adds the load generator, `tools/setup.sh cluster` what the
+# Kubernetes of e2e/cluster needs of Debian, `tools/setup.sh arm64` a compiler for the other architecture.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,8 +25,28 @@ python_tools() {
   cp tools/requirements.txt "$wanted"
 }
 
+# unpacked FOLDER PACKAGE...: Debian packages, unpacked and not installed: nothing of them starts as a service.
+unpacked() {
+  local folder=$1
+  shift
+  [ "$(cat "$folder/.packages" 2>/dev/null)" = "$*" ] && return 0
+  rm -rf "$folder"
+  mkdir -p "$folder/.deb"
+  apt-get update -qq
+  (cd "$folder/.deb" && apt-get download -qq "$@")
+  for package in "$folder"/.deb/*.deb; do dpkg-deb -x "$package" "$folder"; done
+  rm -r "$folder/.deb"
+  echo "$*" >"$folder/.packages"
+}
+
+cluster_tools() {
+  need_packages busybox-static iproute2 libseccomp2 nftables openssl procps python3 util-linux
+  unpacked .tools/cluster/debian containerd containernetworking-plugins etcd-server runc
+}
+
 case "${1:-test}" in
   test) need_packages python3-venv cmake gcc g++ openssl && python_tools ;;
   bench) need_packages wrk ;;
-  *) echo "usage: tools/setup.sh [test|bench]" >&2; exit 2 ;;
+  cluster) cluster_tools ;;
+  *) echo "usage: tools/setup.sh [test|bench|cluster]" >&2; exit 2 ;;
 esac
