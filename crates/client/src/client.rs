@@ -26,7 +26,7 @@ pub struct Client {
 impl Client {
     /// A client with these settings. Nothing is opened yet.
     pub fn new(config: Config) -> Self {
-        let connections = Arc::new(Connections::new(config.tls.clone()));
+        let connections = Arc::new(Connections::new(config.tls.clone(), config.lookup.clone()));
         Self { config: Arc::new(config), connections }
     }
 
@@ -35,8 +35,8 @@ impl Client {
         &self.config
     }
 
-    /// The same client with other settings, which `change` makes. Changed TLS settings have no
-    /// effect: make a new client for those.
+    /// The same client with other settings, which `change` makes. Changed settings of TLS
+    /// and lookup have no effect: make a new client for those.
     #[must_use]
     pub fn with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = (*self.config).clone();

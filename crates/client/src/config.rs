@@ -3,7 +3,10 @@
 use crate::address::{Address, AddressError};
 use crate::preview::Preview;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use strongroom_wire::duration;
 
@@ -35,7 +38,15 @@ pub struct Config {
     pub follow_redirects: bool,
     /// Shows requests instead of sending them.
     pub preview: Option<Preview>,
+    /// How the addresses of hosts are found, if not by the system.
+    pub lookup: Option<Lookup>,
 }
+
+/// Finds the addresses of a host, with its port.
+pub type Lookup = Arc<dyn Fn(String, u16) -> Addresses + Send + Sync>;
+
+/// Addresses that are being looked up.
+pub type Addresses = Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// TLS settings.
 #[derive(Debug, Clone, Default)]
@@ -125,6 +136,7 @@ impl Config {
             headers: Vec::new(),
             follow_redirects: true,
             preview: None,
+            lookup: None,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Connections to the server: opened when needed, kept for the next request.
 
 use crate::address::{Address, Endpoint};
-use crate::config::{ConfigError, Tls};
+use crate::config::{ConfigError, Lookup, Tls};
 use crate::error::Error;
 use crate::tls;
 use bytes::Bytes;
@@ -23,6 +23,7 @@ type Request = http::Request<Full<Bytes>>;
 /// Idle connections by origin, and the TLS settings for new ones.
 pub(crate) struct Connections {
     tls: Tls,
+    lookup: Option<Lookup>,
     tls_config: OnceLock<Arc<ClientConfig>>,
     idle: Mutex<HashMap<String, Vec<Sender>>>,
 }
@@ -36,8 +37,8 @@ pub(crate) enum SendError {
 }
 
 impl Connections {
-    pub(crate) fn new(tls: Tls) -> Self {
-        Self { tls, tls_config: OnceLock::new(), idle: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(tls: Tls, lookup: Option<Lookup>) -> Self {
+        Self { tls, lookup, tls_config: OnceLock::new(), idle: Mutex::new(HashMap::new()) }
     }
 
     /// Sends one request. A kept connection that the server closed meanwhile is replaced, as long
@@ -86,7 +87,7 @@ impl Connections {
                 start(UnixStream::connect(path).await.map_err(failed)?).await.map_err(failed)
             }
             Endpoint::Network { tls, host, port, .. } => {
-                let tcp = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
+                let tcp = self.reach(host, *port).await.map_err(failed)?;
                 tcp.set_nodelay(true).map_err(failed)?;
                 if !tls {
                     return start(tcp).await.map_err(failed);
@@ -96,6 +97,13 @@ impl Connections {
                 let connector = TlsConnector::from(self.tls_config()?);
                 start(connector.connect(name, tcp).await.map_err(failed)?).await.map_err(failed)
             }
+        }
+    }
+
+    async fn reach(&self, host: &str, port: u16) -> std::io::Result<TcpStream> {
+        match &self.lookup {
+            None => TcpStream::connect((host, port)).await,
+            Some(lookup) => TcpStream::connect(lookup(host.to_owned(), port).await?.as_slice()).await,
         }
     }
 

@@ -17,7 +17,7 @@ mod tls;
 
 pub use address::{Address, AddressError, Endpoint};
 pub use client::Client;
-pub use config::{Config, ConfigError, DEFAULT_ADDRESS, Tls};
+pub use config::{Addresses, Config, ConfigError, DEFAULT_ADDRESS, Lookup, Tls};
 pub use error::{ApiError, Error};
 pub use preview::Preview;
 pub use request::{Method, Request};

@@ -13,6 +13,7 @@ mod envfile;
 mod exec;
 mod expand;
 mod gather;
+mod lookup;
 mod patience;
 mod place;
 mod process;

@@ -2,11 +2,13 @@
 
 mod answer;
 
+use crate::lookup;
 use crate::patience::{Fault, Kind};
 use crate::report::{Ending, say};
 use crate::source::{Found, Lease, Login, Source};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use strongroom_client::{Client, Config, Error, Method, Request, Response, Tls};
 use strongroom_plan::{Plan, Server};
@@ -46,6 +48,7 @@ impl Sessions {
             Config::new(&server.address).map_err(|e| Ending::usage(format!("server.address: {e}")))?;
         config.max_retries = 0;
         config.timeout = REQUEST_TIMEOUT;
+        config.lookup = Some(Arc::new(|host, port| Box::pin(lookup::addresses(host, port))));
         config.tls = Tls {
             ca_cert: server.ca_file.as_ref().map(PathBuf::from),
             ca_cert_pem: server.ca_pem.clone(),

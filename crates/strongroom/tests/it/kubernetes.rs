@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
 /// Says of tokens whether they hold: those that are for the uid `alive`.
-fn cluster(reviewer: String) -> SocketAddr {
+pub(crate) fn cluster(reviewer: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -70,7 +70,7 @@ fn answer(head: &str, body: &[u8], reviewer: &str) -> String {
 }
 
 /// A token whose signature only the cluster could judge.
-fn token(namespace: &str, name: &str, uid: &str) -> String {
+pub(crate) fn token(namespace: &str, name: &str, uid: &str) -> String {
     let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let claims = json!({
         "aud": ["api"], "exp": 4_102_444_800_u64,

@@ -11,6 +11,7 @@ mod conformance;
 mod crash;
 mod disk;
 mod gates;
+mod init;
 mod kubernetes;
 mod process;
 mod remembered;
