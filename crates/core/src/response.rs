@@ -120,6 +120,8 @@ pub struct Grant {
     pub policies: Vec<String>,
     /// Leave `default` out.
     pub no_default_policy: bool,
+    /// Leave out what the entity and its groups give.
+    pub no_identity_policies: bool,
     /// Seconds; 0 for the mount's default.
     pub ttl: u64,
     /// Seconds; 0 for the mount's maximum.

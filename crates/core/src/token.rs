@@ -84,6 +84,8 @@ pub struct TokenEntry {
     pub entity: String,
     /// Whether `default` was left out on purpose.
     pub no_default_policy: bool,
+    /// Whether the entity it belongs to gives it nothing. It still ends it.
+    pub no_identity_policies: bool,
 }
 
 impl Record for TokenEntry {}

@@ -67,6 +67,7 @@ impl Core {
             alias: grant.alias,
             entity: grant.entity,
             no_default_policy: grant.no_default_policy,
+            no_identity_policies: grant.no_identity_policies,
         };
         let warnings = if expires.is_some() { granted.warnings } else { Vec::new() };
         self.metrics.tokens_created.add();

@@ -117,6 +117,9 @@ impl Core {
         if entity.disabled {
             return Err(Fault::Denied);
         }
+        if token.no_identity_policies {
+            return Ok(Rights::of(self.acl(&token.policies).await?));
+        }
         let standing = match self.standings.get(&entity) {
             Some(standing) => standing,
             None => self.read_standing(&mut txn, entity).await?,
@@ -128,12 +131,12 @@ impl Core {
         Ok(Rights { acl: merged.acl.clone(), identity: Some((standing, merged)) })
     }
 
-    /// The names of the policies that an entity gives its tokens now, sorted; none if it is gone.
-    pub async fn identity_policies(&self, txn: &mut Txn, entity: &str) -> Result<Vec<String>, Fault> {
-        if entity.is_empty() {
+    /// The names of the policies that its entity gives a token now, sorted; none if it is gone.
+    pub async fn identity_policies(&self, txn: &mut Txn, token: &TokenEntry) -> Result<Vec<String>, Fault> {
+        if token.entity.is_empty() || token.no_identity_policies {
             return Ok(Vec::new());
         }
-        let Some(entity) = entities::find_merged(txn, entity).await? else { return Ok(Vec::new()) };
+        let Some(entity) = entities::find_merged(txn, &token.entity).await? else { return Ok(Vec::new()) };
         let (direct, inherited) = groups::memberships(txn, &entity.id).await?;
         Ok(policies_of(&entity, direct.iter().chain(&inherited)))
     }

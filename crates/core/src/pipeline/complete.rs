@@ -38,14 +38,14 @@ impl Core {
             let made = self.make_token(txn, mount, path, grant).await?;
             response.warnings.splice(0..0, made.warnings);
             let ttl = made.entry.granted_ttl;
-            let identity_policies = self.identity_policies(txn, &made.entry.entity).await?;
+            let identity_policies = self.identity_policies(txn, &made.entry).await?;
             sent.auth =
                 Some(Answered { token: made.token, entry: made.entry, ttl, identity_policies, fresh: true });
         }
         if let Some(renewed) = response.renewed.take() {
             let token = strongroom_crypto::Secret::new(renewed.token);
             let (entry, ttl) = (renewed.entry, renewed.ttl);
-            let identity_policies = self.identity_policies(txn, &entry.entity).await?;
+            let identity_policies = self.identity_policies(txn, &entry).await?;
             sent.auth = Some(Answered { token, entry, ttl, identity_policies, fresh: false });
         }
         if let Some(lease) = response.lease.take() {

@@ -1,4 +1,4 @@
-//! `identity/`: entities, their aliases, groups, and looking them up.
+//! `identity/`: entities, their aliases, groups, looking them up, and saying to others who they are.
 
 mod alias;
 mod entity;
@@ -6,6 +6,7 @@ mod group;
 mod group_alias;
 mod listing;
 mod lookup;
+mod oidc;
 mod show;
 
 use std::collections::BTreeMap;
@@ -17,8 +18,14 @@ use strongroom_wire::field::Args;
 pub struct Identity;
 
 static TABLE: LazyLock<Arc<RouteTable>> = LazyLock::new(|| {
-    let routes =
-        [entity::routes(), alias::routes(), group::routes(), group_alias::routes(), lookup::routes()];
+    let routes = [
+        entity::routes(),
+        alias::routes(),
+        group::routes(),
+        group_alias::routes(),
+        lookup::routes(),
+        oidc::routes(),
+    ];
     Arc::new(RouteTable::new(routes.concat()))
 });
 

@@ -4,9 +4,10 @@ mod entities;
 mod groups;
 mod logins;
 mod names;
+mod oidc;
 mod security;
 
-use super::{Plug, list, read, write};
+use super::{Plug, delete, list, read, write};
 use crate::{Identity, System, TokenMethod};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};

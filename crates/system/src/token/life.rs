@@ -65,7 +65,7 @@ async fn own(call: Call<'_>) -> Result<Response, Fault> {
 }
 
 async fn show(call: Call<'_>, id: &str, entry: &TokenEntry) -> Result<Response, Fault> {
-    let through = call.core.identity_policies(call.txn, &entry.entity).await?;
+    let through = call.core.identity_policies(call.txn, entry).await?;
     Ok(Response::data(render::token_data(id, entry, &through, call.now())))
 }
 
