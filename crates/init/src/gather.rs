@@ -15,7 +15,8 @@ pub(crate) async fn all(
 ) -> Result<Secrets, Ending> {
     let mut secrets = Secrets::new();
     for (source, optional) in sources(plan) {
-        let reading = match patience.hold(async || sessions.read(&source).await).await {
+        let what = source.to_string();
+        let reading = match patience.hold(&what, async || sessions.read(&source).await).await {
             Ok(found) => Reading::Found(found),
             Err(fault) if fault.kind == Kind::Missing && optional => Reading::Missing,
             Err(fault) => return Err(Ending::failed(fault.text)),

@@ -83,8 +83,10 @@ impl Patience {
     }
 
     /// Tries until it works, cannot work, or the deadline has come. Each failure is one line on standard error.
+    /// `what` is what an attempt is for.
     pub(crate) async fn hold<T>(
         &self,
+        what: &str,
         mut attempt: impl AsyncFnMut() -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let mut failures = 0;
@@ -92,7 +94,7 @@ impl Patience {
             let fault = match tokio::time::timeout_at(self.deadline, attempt()).await {
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(fault)) => fault,
-                Err(_) => Fault::new(Kind::Passing, "no answer before the deadline".to_owned()),
+                Err(_) => Fault::new(Kind::Passing, format!("{what}: no answer before the deadline")),
             };
             let again = match fault.kind {
                 Kind::Passing => true,
@@ -102,7 +104,7 @@ impl Patience {
             if !again {
                 return Err(fault);
             }
-            let wait = fault.wait.unwrap_or_else(|| backoff(failures));
+            let wait = backoff(failures).max(fault.wait.unwrap_or_default());
             failures += 1;
             if Instant::now() + wait >= self.deadline {
                 let text =
@@ -159,7 +161,7 @@ mod tests {
     async fn attempts(patience: &Patience, kind: Kind) -> u32 {
         let mut count = 0;
         let failed: Result<(), Fault> = patience
-            .hold(async || {
+            .hold("x", async || {
                 count += 1;
                 Err(Fault::new(kind, "x".to_owned()))
             })
@@ -176,7 +178,9 @@ mod tests {
         assert!(attempts(&patience(true), Kind::Denied).await > 30);
         assert_eq!(attempts(&patience(false), Kind::Denied).await, 1);
         assert_eq!(attempts(&patience(true), Kind::Missing).await, 1);
-        let hangs = patience(false).hold(async || std::future::pending::<Result<(), Fault>>().await).await;
-        assert!(hangs.unwrap_err().text.starts_with("no answer before the deadline"));
+        let hangs = patience(false)
+            .hold("secret/x", async || std::future::pending::<Result<(), Fault>>().await)
+            .await;
+        assert!(hangs.unwrap_err().text.starts_with("secret/x: no answer before the deadline"));
     }
 }

@@ -9,8 +9,19 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Writes all files, or none if one of them cannot be made. Returns whether any is other than before.
-pub(crate) fn all(files: Vec<Result<File, Vec<String>>>) -> Result<bool, Ending> {
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Placed {
+    /// It stood there already.
+    Same,
+    /// There was none.
+    Made,
+    /// There was another, which somebody may have read.
+    Replaced,
+}
+
+/// Writes all files, or none if one of them cannot be made. Returns the most that became of any.
+pub(crate) fn all(files: Vec<Result<File, Vec<String>>>) -> Result<Placed, Ending> {
     let mut whole = Vec::new();
     let mut problems = Vec::new();
     for file in files {
@@ -22,22 +33,24 @@ pub(crate) fn all(files: Vec<Result<File, Vec<String>>>) -> Result<bool, Ending>
     if !problems.is_empty() {
         return Err(Ending::failed(problems.join("\n")));
     }
-    let mut changed = false;
+    let mut most = Placed::Same;
     for file in whole {
-        changed |= put_if_changed(&file).map_err(Ending::failed)?;
+        most = most.max(put_if_changed(&file).map_err(Ending::failed)?);
     }
-    Ok(changed)
+    Ok(most)
 }
 
-/// Writes a file unless it stands there already; returns whether it was written.
-pub(crate) fn put_if_changed(file: &File) -> Result<bool, String> {
+/// Writes a file unless it stands there already.
+pub(crate) fn put_if_changed(file: &File) -> Result<Placed, String> {
     let path = Path::new(&file.path);
     let same_mode =
         path.symlink_metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o777 == file.mode);
     if same_mode && std::fs::read(path).map(Zeroizing::new).is_ok_and(|old| old == file.bytes) {
-        return Ok(false);
+        return Ok(Placed::Same);
     }
-    put(path, file.mode, &file.bytes).map(|()| true)
+    let was_there = path.symlink_metadata().is_ok();
+    put(path, file.mode, &file.bytes)?;
+    Ok(if was_there { Placed::Replaced } else { Placed::Made })
 }
 
 /// Writes a file beside its place and moves it there.
@@ -90,12 +103,12 @@ mod tests {
             mode,
             bytes: Zeroizing::new(text.as_bytes().to_vec()),
         };
-        assert_eq!(put_if_changed(&file("one", 0o400)), Ok(true));
-        assert_eq!(put_if_changed(&file("one", 0o400)), Ok(false));
-        assert_eq!(put_if_changed(&file("one", 0o444)), Ok(true));
+        assert_eq!(put_if_changed(&file("one", 0o400)), Ok(Placed::Made));
+        assert_eq!(put_if_changed(&file("one", 0o400)), Ok(Placed::Same));
+        assert_eq!(put_if_changed(&file("one", 0o444)), Ok(Placed::Replaced));
         // What an earlier run left behind is no obstacle.
         std::fs::write(path.with_file_name(".file.strongroom-new"), "left").unwrap();
-        assert_eq!(put_if_changed(&file("two", 0o444)), Ok(true));
+        assert_eq!(put_if_changed(&file("two", 0o444)), Ok(Placed::Replaced));
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o444);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);

@@ -72,7 +72,32 @@ impl Sessions {
         self.tokens.get(login).ok_or_else(|| Fault::new(Kind::Passing, "the login is gone".to_owned()))
     }
 
-    /// Forgets a token that has ended or is about to; the next use logs in anew.
+    /// Logs in anew; until that works the old token stays. Returns the seconds that the new one lives.
+    pub(crate) async fn replace(&mut self, login: &Login) -> Result<u64, Fault> {
+        let session = self.log_in(login).await?;
+        let seconds = session.seconds;
+        self.tokens.insert(login.clone(), session);
+        Ok(seconds)
+    }
+
+    /// Whether the server still knows the token. One that must not even look at itself is given back and
+    /// counts as gone, so that none are left behind.
+    pub(crate) async fn holds(&mut self, login: &Login) -> Result<bool, Fault> {
+        let request = Request::new(Method::Get, "auth/token/lookup-self");
+        match self.ask(login, "looking at the token", request).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.kind == Kind::Passing => Err(fault),
+            Err(_) => {
+                if let Some(session) = self.tokens.get(login) {
+                    // It may well be gone.
+                    let _ = self.within(login).send(given_back(session)).await;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// Forgets a token that has ended; the next use logs in anew.
     pub(crate) fn forget(&mut self, login: &Login) {
         self.tokens.remove(login);
         self.engines.retain(|(of, _), _| of != login);
@@ -135,10 +160,7 @@ impl Sessions {
             if !session.is_service {
                 continue;
             }
-            let request = Request::new(Method::Post, "auth/token/revoke-self")
-                .token(session.token.as_str())
-                .timeout(REVOKE_TIMEOUT);
-            if let Err(e) = self.within(&login).send(request).await {
+            if let Err(e) = self.within(&login).send(given_back(&session)).await {
                 say(&Fault::of(&format!("giving back the token of role {}", login.role), &e).text);
             }
         }
@@ -218,6 +240,10 @@ impl Sessions {
     fn within(&self, login: &Login) -> Client {
         self.client.with(|config| login.namespace.clone_into(&mut config.namespace))
     }
+}
+
+fn given_back(session: &Session) -> Request {
+    Request::new(Method::Post, "auth/token/revoke-self").token(session.token.as_str()).timeout(REVOKE_TIMEOUT)
 }
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

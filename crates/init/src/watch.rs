@@ -4,6 +4,7 @@ mod agenda;
 
 use crate::command::{termination, unless_stopped};
 use crate::patience::{Fault, Kind, Patience};
+use crate::place::Placed;
 use crate::report::{Ending, say};
 use crate::sessions::Sessions;
 use crate::source::{Found, Lease, Login, Reading, Secrets, Source};
@@ -19,11 +20,11 @@ pub(crate) async fn run(plan: Plan) -> Result<(), Ending> {
     let mut sessions = Sessions::new(&plan)?;
     let begun = async {
         let secrets = gather::all(&plan, &mut sessions, &Patience::of(&plan)).await?;
-        place::all(compose::files(&plan, &secrets))?;
-        Ok(secrets)
+        let placed = place::all(compose::files(&plan, &secrets))?;
+        Ok((secrets, placed))
     };
-    let secrets = match unless_stopped(&mut stop, begun).await {
-        Ok(secrets) => secrets,
+    let (secrets, placed) = match unless_stopped(&mut stop, begun).await {
+        Ok(begun) => begun,
         Err(ending) => {
             sessions.end().await;
             // A sidecar that is told to end has done nothing wrong.
@@ -32,6 +33,10 @@ pub(crate) async fn run(plan: Plan) -> Result<(), Ending> {
     };
     process::show_watching();
     let mut watch = Watch::new(plan, sessions, secrets);
+    if placed == Placed::Replaced {
+        // What an earlier watch wrote has been read.
+        watch.notify();
+    }
     tokio::select! {
         never = watch.forever() => match never {},
         _ = stop.recv() => {}
@@ -133,7 +138,7 @@ impl Watch {
                 match fault.kind {
                     Kind::Missing if !was_there => Ok(false),
                     // The token may have ended while the server was away.
-                    Kind::Denied => {
+                    Kind::Denied if !self.sessions.holds(&source.login).await? => {
                         self.end_login(&source.login);
                         Err(fault)
                     }
@@ -163,8 +168,7 @@ impl Watch {
     /// Logs in anew. The leases of the old token end with it, so that their secrets are read anew as well. The
     /// old token is left to end by itself: its credentials are in use until everyone has read the new ones.
     async fn replace_token(&mut self, login: &Login) -> Result<Option<Duration>, Fault> {
-        self.sessions.forget(login);
-        let seconds = self.sessions.session(login).await?.seconds;
+        let seconds = self.sessions.replace(login).await?;
         let mut is_new = false;
         for source in self.leased(Some(login)) {
             is_new |= self.reread(&source).await?;
@@ -203,17 +207,21 @@ impl Watch {
 
     /// Writes what has changed. A value that a file cannot carry leaves the file as it was.
     fn write(&self) {
-        let mut is_new = false;
+        let mut most = Placed::Same;
         for file in compose::files(&self.plan, &self.secrets) {
             match file.and_then(|file| place::put_if_changed(&file).map_err(|why| vec![why])) {
-                Ok(written) => is_new |= written,
+                Ok(placed) => most = most.max(placed),
                 Err(problems) => problems.iter().for_each(|why| say(&format!("file left as it was: {why}"))),
             }
         }
-        if !is_new {
-            return;
+        if most > Placed::Same {
+            say("values have changed, files are written");
+            self.notify();
         }
-        say("values have changed, files are written");
+    }
+
+    /// Sends the signal that the plan asks for.
+    fn notify(&self) {
         let change = self.plan.on_change.as_ref();
         if let Some((signal, name)) = change.and_then(|c| Some((c.signal.as_ref()?, c.process.as_ref()?))) {
             process::notify(name, signal);

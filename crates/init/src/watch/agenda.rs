@@ -57,7 +57,7 @@ impl Agenda {
     /// The item failed; it comes again soon, and later each time. Returns the wait.
     pub(super) fn failed(&mut self, item: Item, asked: Option<Duration>) -> Duration {
         let failures = self.0.get(&item).map_or(0, |entry| entry.failures);
-        let wait = asked.unwrap_or_else(|| backoff(failures));
+        let wait = backoff(failures).max(asked.unwrap_or_default());
         self.0.insert(item, Entry { due: Instant::now() + wait, failures: failures.saturating_add(1) });
         wait
     }
@@ -73,7 +73,7 @@ mod tests {
         agenda.put(Item::Poll, Duration::from_secs(60));
         let waits: Vec<_> = (0..8).map(|_| agenda.failed(Item::Poll, None)).collect();
         assert!(waits[0] < Duration::from_secs(1) && waits[7] >= Duration::from_secs(5), "{waits:?}");
-        assert_eq!(agenda.failed(Item::Poll, Some(Duration::from_secs(3))), Duration::from_secs(3));
+        assert_eq!(agenda.failed(Item::Poll, Some(Duration::from_secs(30))), Duration::from_secs(30));
         agenda.done(Item::Poll, Some(Duration::ZERO));
         assert!(agenda.failed(Item::Poll, None) < Duration::from_secs(1));
         agenda.done(Item::Poll, None);

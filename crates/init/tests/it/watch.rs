@@ -132,3 +132,31 @@ fn a_mebibyte_fits_into_little_memory() {
     assert!(peak.unwrap() < 28 << 10, "{peak:?} kB");
     stop(&stand, watch);
 }
+
+#[test]
+fn a_policy_that_was_taken_away_leaves_no_trail_of_tokens() {
+    let stand = Stand::new();
+    stand.server.secret("app", json!({"k": "one"}));
+    let file = stand.file("f", "app", "k");
+    let watch = start(&stand, &stand.plan(json!({"files": [file], "onChange": {"pollSeconds": 1}})));
+    wait("the file", || stand.path("f").exists());
+    stand.server.answer("GET auth/token/lookup-self", 200, json!({"data": {"ttl": 3000}}));
+    stand.server.answer("GET secret/data/app", 403, json!({"errors": ["permission denied"]}));
+    stand.server.wait_for("GET auth/token/lookup-self", 3);
+    assert_eq!((stand.server.count("POST auth/kubernetes/login"), stand.read("f").as_str()), (1, "one"));
+    stop(&stand, watch);
+}
+
+#[test]
+fn a_sidecar_that_was_started_again_tells_of_what_changed_meanwhile() {
+    let stand = Stand::new();
+    stand.server.secret("app", json!({"k": "one"}));
+    std::fs::write(stand.path("f"), "zero").unwrap();
+    let change = json!({"pollSeconds": 1, "signal": "SIGHUP", "process": "sr-no-such-one"});
+    let plan = stand.plan(json!({"files": [stand.file("f", "app", "k")], "onChange": change}));
+    let watch = start(&stand, &plan);
+    wait("the file", || stand.read("f") == "one");
+    stand.server.wait_for("GET secret/data/app", 2);
+    let said = stop(&stand, watch);
+    assert!(said.contains("no process is called \"sr-no-such-one\": SIGHUP not sent"), "{said}");
+}
