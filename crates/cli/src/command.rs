@@ -36,6 +36,8 @@ pub type Example = (&'static str, &'static str);
 pub enum Run {
     /// Talks to a server, on a runtime of one thread. Written `Run::Async(|cx| Box::pin(get(cx)))`.
     Async(for<'c, 'h> fn(&'c mut Context<'h>) -> Work<'c>),
+    /// Needs no runtime, and calls another program: flags that it does not have are arguments for that.
+    Wrapper(for<'c, 'h> fn(&'c mut Context<'h>) -> Outcome),
     /// Needs no runtime, or makes one itself.
     Plain(for<'c, 'h> fn(&'c mut Context<'h>) -> Outcome),
 }

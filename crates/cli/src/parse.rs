@@ -1,7 +1,7 @@
 //! Command line to flags and arguments, the way Go's `flag` package reads them: one dash or two,
 //! `-name value` or `-name=value`. Flags may also follow the arguments.
 
-use crate::command::{Command, Flag, Takes};
+use crate::command::{Command, Flag, Run, Takes};
 use std::collections::BTreeMap;
 use strongroom_wire::duration;
 
@@ -38,8 +38,8 @@ pub(crate) fn parse(command: &Command, args: &[String]) -> Result<Parsed, String
             continue;
         }
         let Some(flag) = command.all_flags().find(|f| f.is_called(name)) else {
-            // After the first argument, what only looks like a flag is data.
-            if parsed.args.is_empty() {
+            // After the first argument, what only looks like a flag is data; another program's always is.
+            if parsed.args.is_empty() && !matches!(command.run, Run::Wrapper(_)) {
                 return Err(unknown(command, name));
             }
             parsed.args.push(arg.clone());

@@ -11,17 +11,28 @@ use std::process::ExitCode;
 
 /// Runs the program with the process's arguments. `extra` are commands of the binary's own.
 pub fn main(extra: &'static [Command]) -> ExitCode {
-    let mut args = Vec::new();
+    let mut host = Host::process();
+    let mut args: Vec<String> = words_of(&host.program).iter().map(|word| (*word).to_owned()).collect();
     for arg in std::env::args_os().skip(1) {
         match arg.into_string() {
             Ok(arg) => args.push(arg),
             Err(_) => {
-                Host::process().write_err("an argument is not UTF-8 text; pass such values with @file\n");
+                host.write_err("an argument is not UTF-8 text; pass such values with @file\n");
                 return ExitCode::from(1);
             }
         }
     }
-    ExitCode::from(run(&args, extra, &mut Host::process()))
+    ExitCode::from(run(&args, extra, &mut host))
+}
+
+/// The command that a name of the program stands for: others call it by names alone.
+fn words_of(program: &str) -> &'static [&'static str] {
+    match program {
+        "kubectl-strongroom" => &["k8s"],
+        "strongroom-krm" => &["k8s", "krm"],
+        "strongroom-post-renderer" => &["k8s", "post-render"],
+        _ => &[],
+    }
 }
 
 /// Runs a command line (without the program's name) and returns the exit code.
@@ -166,7 +177,7 @@ fn usage_error(command: &Command, message: &str, host: &mut Host) -> u8 {
 fn work(command: &'static Command, commands: &[&'static Command], parsed: Parsed, host: &mut Host) -> u8 {
     let mut cx = Context { commands, parsed, host };
     let outcome = match command.run {
-        Run::Plain(f) => f(&mut cx),
+        Run::Plain(f) | Run::Wrapper(f) => f(&mut cx),
         Run::Async(f) => match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(f(&mut cx)),
             Err(e) => Err(Failure::local(format!("cannot start: {e}"))),

@@ -4,13 +4,18 @@
 //! the kubelet resolves ([`Target`]). Lowering is pure: it reads no cluster, no file and no clock, sees no
 //! value, and gives the same output for the same input.
 
+mod krm;
+mod lint;
 mod lower;
 mod text;
 
+pub use krm::{Refused, krm};
+pub use lint::Finding;
 pub use lower::{
     Entrypoint, EntrypointReader, Lowering, NodeRecord, NodeState, PROGRAM, Refusal, Settings, Target,
     ValueReader,
 };
+pub use text::join;
 
 /// Reads the documents of a text, YAML or JSON, as Kubernetes' own reader would. The error names the line.
 pub fn documents(text: &str) -> Result<Vec<serde_json::Value>, String> {

@@ -12,16 +12,22 @@ mod refusal;
 mod settings;
 mod shim;
 
+pub(crate) use collect::looks_like;
 pub use nodes::{NodeRecord, NodeState};
+pub(crate) use object::name;
 pub use refusal::Refusal;
 pub use settings::{Settings, Target};
 
+use crate::lint::{self, Finding};
 use crate::text;
 use serde_json::Value;
 use strongroom_plan::Part;
 
 /// Where `strongroom-init` stands in its image.
 pub const PROGRAM: &str = "/strongroom-init";
+
+/// Annotations with our prefix that lowering has no use for: the operator and the webhook read them.
+pub(crate) const OTHER_ANNOTATIONS: &[&str] = &["restart-on-change"];
 
 /// Reads a reference that is written in an environment value (`vault:path#key`): the pieces of the value, none
 /// if it is an ordinary one, or what is wrong with it.
@@ -90,6 +96,16 @@ impl<'a> Lowering<'a> {
             let object = index.and_then(|index| wanted.get(index)).map(object::name).unwrap_or_default();
             vec![Refusal { object, document: index.map_or(0, |index| index + 1), ..refusal }]
         })
+    }
+
+    /// Whether there may be something to lower in a text.
+    pub fn concerns(text: &str) -> bool {
+        mentions(text)
+    }
+
+    /// Looks for mistakes in a text, as far as they can be seen without a cluster.
+    pub fn lint(&self, text: &str) -> Vec<Finding> {
+        lint::lint(self, text)
     }
 
     /// Lowers one object, lists of objects included. Tells whether anything changed; after a refusal the object

@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod completion;
 mod delete;
+mod k8s;
 mod kv;
 mod lease;
 mod list;
@@ -30,6 +31,7 @@ const TABLE: &[&[Command]] = &[
     auth::COMMANDS,
     completion::COMMANDS,
     delete::COMMANDS,
+    k8s::COMMANDS,
     kv::COMMANDS,
     kv::metadata::COMMANDS,
     kv::versions::COMMANDS,
@@ -59,6 +61,7 @@ const TABLE: &[&[Command]] = &[
 pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("audit", "Audit devices: where every request is recorded."),
     ("auth", "Auth methods: the ways to log in."),
+    ("k8s", "Secrets in Kubernetes: manifests with vaultSecret. Also called as \"kubectl strongroom\"."),
     ("kv", "Secrets in a key/value store."),
     ("kv metadata", "What is known about a secret beside its values."),
     ("lease", "Leases: how long what was granted lives."),

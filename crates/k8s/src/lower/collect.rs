@@ -207,7 +207,7 @@ pub(super) fn misspelt(path: &str, map: &Map<String, Value>, right: &str) -> Opt
 }
 
 /// Whether a name is one of ours, or a misspelling of it.
-pub(super) fn looks_like(name: &str) -> bool {
+pub(crate) fn looks_like(name: &str) -> bool {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     letters.to_ascii_lowercase().starts_with("vaultsecret")
 }

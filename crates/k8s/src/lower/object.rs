@@ -44,7 +44,7 @@ fn lower_one(lowering: &Lowering<'_>, object: &mut Value, kind: &str) -> Vec<Ref
 }
 
 /// An object's name, as `Deployment/web`.
-pub(super) fn name(object: &Value) -> String {
+pub(crate) fn name(object: &Value) -> String {
     named(object, text(object, "/kind"))
 }
 

@@ -18,7 +18,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn of_text(problem: String, way_out: &str) -> Self {
+    pub(crate) fn of_text(problem: String, way_out: &str) -> Self {
         let (object, path) = (String::new(), String::new());
         Self { document: 0, object, path, problem, way_out: way_out.to_owned() }
     }

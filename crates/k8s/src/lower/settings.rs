@@ -87,6 +87,11 @@ pub(crate) const NAMES: &[&str] = &[
 ];
 
 impl Settings {
+    /// The names that [`Settings::set`] knows.
+    pub fn names() -> &'static [&'static str] {
+        NAMES
+    }
+
     /// Sets one by its name. False if there is none of this name; the error says what a value must be.
     pub fn set(&mut self, name: &str, value: &str) -> Result<bool, String> {
         let text = || Some(value.to_owned());
@@ -141,11 +146,19 @@ impl Settings {
 
     /// Takes over what a ConfigMap (`strongroom-config`) says under `data`.
     pub fn set_from_config_map(&mut self, config_map: &Value) -> Result<(), String> {
-        for (name, value) in config_map.get("data").and_then(Value::as_object).into_iter().flatten() {
-            let value = value.as_str().ok_or_else(|| format!("data.{name} is no text"))?;
-            let known = self.set(name, value).map_err(|why| format!("data.{name}: {why}"))?;
+        self.set_from(config_map, "data")
+    }
+
+    /// Takes over the texts below a field.
+    pub(crate) fn set_from(&mut self, object: &Value, field: &str) -> Result<(), String> {
+        for (name, value) in object.get(field).and_then(Value::as_object).into_iter().flatten() {
+            let value = value.as_str().ok_or_else(|| format!("{field}.{name} is no text"))?;
+            let known = self.set(name, value).map_err(|why| format!("{field}.{name}: {why}"))?;
             if !known {
-                return Err(format!("data.{name}: no setting has this name; there are {}", NAMES.join(", ")));
+                return Err(format!(
+                    "{field}.{name}: no setting has this name; there are {}",
+                    NAMES.join(", ")
+                ));
             }
         }
         Ok(())

@@ -35,7 +35,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Node>, ReadError> {
 }
 
 /// The values of a text that is nothing but JSON, each with its place.
-fn json_values(text: &str) -> Option<Vec<(usize, &str)>> {
+pub(super) fn json_values(text: &str) -> Option<Vec<(usize, &str)>> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
