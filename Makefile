@@ -1,5 +1,5 @@
 # The verbs people remember. `make test` is what CI runs.
-.PHONY: demo test check fix bench fuzz test-rust test-clients setup
+.PHONY: demo test check fix bench fuzz test-rust test-clients test-e2e image setup
 
 export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
 PROGRAM := target/debug/strongroom
@@ -8,8 +8,8 @@ PROGRAM := target/debug/strongroom
 demo:
 	@demo/run.sh
 
-# Everything: style, dependencies, unit and integration tests, other people's clients.
-test: setup check test-rust test-clients
+# Everything: style, dependencies, unit and integration tests, other people's clients, a real cluster.
+test: setup check test-rust test-clients test-e2e
 
 setup:
 	@tools/setup.sh test
@@ -34,6 +34,14 @@ test-clients: setup
 	tests/clients/hvac/run.py $(PROGRAM)
 	tests/clients/vault-rs/run.py $(PROGRAM)
 	tests/clients/transit/run.py $(PROGRAM)
+
+# Scenarios on a real Kubernetes; see e2e/README.md. `make test-e2e SCENARIOS=logins` runs some of them.
+test-e2e:
+	e2e/run $(SCENARIOS)
+
+# The container image, without Docker: target/image/strongroom.tar.
+image:
+	deploy/image/build
 
 # Ratios against a bare hyper server in the same run; see bench/README.md.
 bench:
