@@ -74,6 +74,7 @@ impl AuthMethod for AppRole {
         txn: &'a mut Txn,
         mount: &'a Mount,
         entry: &'a TokenEntry,
+        _shown: &'a [Vec<u8>],
     ) -> BoxFuture<'a, Result<Times, Fault>> {
         Box::pin(login::renew(txn, mount, entry))
     }

@@ -72,6 +72,7 @@ impl AuthMethod for JwtAuth {
         txn: &'a mut Txn,
         mount: &'a Mount,
         entry: &'a TokenEntry,
+        _shown: &'a [Vec<u8>],
     ) -> BoxFuture<'a, Result<Times, Fault>> {
         Box::pin(login::renew(txn, mount, entry))
     }

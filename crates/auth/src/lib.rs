@@ -1,7 +1,8 @@
 //! The auth methods whose logins grant tokens: user names with passwords, roles with secret ids, signed
-//! tokens, and service accounts of Kubernetes.
+//! tokens, service accounts of Kubernetes, and TLS client certificates.
 
 pub mod approle;
+pub mod cert;
 mod glob;
 pub mod jwt;
 pub mod kubernetes;
@@ -9,3 +10,4 @@ pub mod kubernetes;
 mod outside;
 pub mod userpass;
 pub mod web_token;
+pub mod x509;

@@ -55,6 +55,7 @@ impl AuthMethod for UserPass {
         txn: &'a mut Txn,
         mount: &'a Mount,
         entry: &'a TokenEntry,
+        _shown: &'a [Vec<u8>],
     ) -> BoxFuture<'a, Result<Times, Fault>> {
         Box::pin(login::renew(txn, mount, entry))
     }

@@ -49,13 +49,14 @@ pub trait Engine: Send + Sync + 'static {
 /// An auth method: an engine whose logins grant tokens.
 pub trait AuthMethod: Engine {
     /// Checks again, at renewal, that the login would still be granted, and says with which times.
-    /// An error refuses the renewal.
+    /// An error refuses the renewal. `shown` are the certificates that the caller has shown.
     fn renew_login<'a>(
         &'a self,
         core: &'a Arc<Core>,
         txn: &'a mut Txn,
         mount: &'a Mount,
         entry: &'a TokenEntry,
+        shown: &'a [Vec<u8>],
     ) -> BoxFuture<'a, Result<Times, Fault>>;
 
     /// The name under which failed logins at this path are counted for the user lockout; none where

@@ -255,12 +255,13 @@ impl Core {
     }
 
     /// Extends a token's life; gives its record as it is then, its seconds, and what was cut.
-    /// `increment` is what was asked for, 0 for nothing.
+    /// `increment` is what was asked for, 0 for nothing; `shown` are the caller's certificates.
     pub async fn renew_token(
         self: &Arc<Self>,
         txn: &mut Txn,
         accessor: &str,
         increment: u64,
+        shown: &[Vec<u8>],
     ) -> Result<(TokenEntry, u64, Vec<String>), Fault> {
         let key = keys::core(keys::TOKEN, accessor);
         let entry = txn.get::<TokenEntry>(&key).await?.ok_or_else(|| Fault::invalid("token not found"))?;
@@ -273,7 +274,7 @@ impl Core {
         let crate::Backend::Auth(method) = &mounted.backend else {
             return Err(Fault::Internal("a token of a mount that is no auth method".to_owned()));
         };
-        let times = method.renew_login(self, txn, &mounted.entry, &entry).await?;
+        let times = method.renew_login(self, txn, &mounted.entry, &entry, shown).await?;
         let now = self.clock.now();
         let wish = Wish {
             ttl: if increment > 0 { increment } else { times.ttl },

@@ -26,6 +26,7 @@ FOLDERS = [
     "api/secrets_engines/test_identity.py",
     "api/auth_methods/test_token.py",
     "api/auth_methods/test_approle.py",
+    "api/auth_methods/test_cert.py",
     "api/auth_methods/test_jwt.py",
     "api/auth_methods/test_kubernetes.py",
     "api/auth_methods/test_oidc.py",

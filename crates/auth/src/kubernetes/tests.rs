@@ -327,7 +327,7 @@ async fn a_role_that_is_gone_renews_nothing() {
     let accessor = b.login(&b.jwt(json!({}))).await.at("/auth/accessor").as_str().unwrap().to_owned();
     let renew = async || {
         let mut txn = b.harness.core.txn();
-        b.harness.core.renew_token(&mut txn, &accessor, 0).await.map(|(_, seconds, _)| seconds)
+        b.harness.core.renew_token(&mut txn, &accessor, 0, &[]).await.map(|(_, seconds, _)| seconds)
     };
     b.role(json!({"token_ttl": 90, "token_max_ttl": 200})).await;
     assert_eq!(renew().await.unwrap(), 90);

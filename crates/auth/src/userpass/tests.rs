@@ -35,7 +35,7 @@ impl Bench {
     async fn renew(&self, login: &Reply) -> Result<u64, u16> {
         let accessor = login.at("/auth/accessor").as_str().unwrap().to_owned();
         let mut txn = self.harness.core.txn();
-        match self.harness.core.renew_token(&mut txn, &accessor, 0).await {
+        match self.harness.core.renew_token(&mut txn, &accessor, 0, &[]).await {
             Ok((_, seconds, _)) => {
                 self.harness.core.commit(txn).await.unwrap();
                 Ok(seconds)

@@ -106,7 +106,7 @@ async fn a_clock_that_goes_back_grants_no_more() {
     h.clock.advance(SignedDuration::from_secs(-1000));
     assert!(is_good(&h, &token).await);
     let mut txn = h.core.txn();
-    let (entry, ..) = h.core.renew_token(&mut txn, &accessor(&h, &token), 10_000).await.unwrap();
+    let (entry, ..) = h.core.renew_token(&mut txn, &accessor(&h, &token), 10_000, &[]).await.unwrap();
     h.core.commit(txn).await.unwrap();
     assert!(entry.expires.unwrap() <= end);
     h.clock.advance(SignedDuration::from_secs(1160));

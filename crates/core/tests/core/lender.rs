@@ -59,7 +59,7 @@ impl Engine for Lender {
             let renewed = self.0.renewed_meanwhile.lock().unwrap().take();
             if let Some(accessor) = renewed {
                 let mut other = core.txn();
-                core.renew_token(&mut other, &accessor, 5000).await?;
+                core.renew_token(&mut other, &accessor, 5000, &[]).await?;
                 core.commit(other).await?;
             }
             txn.put(HALF_DONE, &Mark {})?;
@@ -144,6 +144,7 @@ impl AuthMethod for Doorman {
         _txn: &'a mut Txn,
         _mount: &'a Mount,
         _entry: &'a TokenEntry,
+        _shown: &'a [Vec<u8>],
     ) -> BoxFuture<'a, Result<Times, Fault>> {
         Box::pin(async { Ok(Times::default()) })
     }

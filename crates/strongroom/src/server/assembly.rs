@@ -5,6 +5,7 @@ use crate::config;
 use std::sync::Arc;
 use strongroom_audit::Broker;
 use strongroom_auth::approle::AppRole;
+use strongroom_auth::cert::CertAuth;
 use strongroom_auth::jwt::JwtAuth;
 use strongroom_auth::kubernetes::KubernetesAuth;
 use strongroom_auth::userpass::UserPass;
@@ -51,6 +52,7 @@ pub fn plugs() -> Plugs {
         .auth(Arc::new(JwtAuth::new()))
         .auth(Arc::new(JwtAuth::oidc()))
         .auth(Arc::new(KubernetesAuth::new()))
+        .auth(Arc::new(CertAuth::new()))
 }
 
 fn settings(start: &Start, api_addr: String) -> Settings {

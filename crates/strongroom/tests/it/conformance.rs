@@ -83,3 +83,8 @@ fn jwt() {
 fn kubernetes() {
     hold("kubernetes");
 }
+
+#[test]
+fn cert() {
+    hold("cert");
+}

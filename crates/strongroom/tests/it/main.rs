@@ -6,6 +6,7 @@
 
 mod arrows;
 mod canary;
+mod certificate;
 mod cli;
 mod conformance;
 mod crash;

@@ -103,7 +103,8 @@ async fn extend(call: Call<'_>, token: String, entry: &TokenEntry) -> Result<Res
         return Err(Fault::invalid("batch tokens cannot be renewed"));
     }
     let increment = call.args.seconds("increment").unwrap_or(0);
-    let (entry, ttl, warnings) = call.core.renew_token(call.txn, &entry.accessor, increment).await?;
+    let (entry, ttl, warnings) =
+        call.core.renew_token(call.txn, &entry.accessor, increment, &call.req.request.certificates).await?;
     let renewed = Renewed { token, entry, ttl };
     Ok(Response { renewed: Some(Box::new(renewed)), warnings, ..Response::default() })
 }

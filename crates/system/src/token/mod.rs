@@ -39,6 +39,7 @@ impl AuthMethod for TokenMethod {
         txn: &'a mut Txn,
         _mount: &'a Mount,
         entry: &'a TokenEntry,
+        _shown: &'a [Vec<u8>],
     ) -> BoxFuture<'a, Result<Times, Fault>> {
         Box::pin(async move {
             let own = Times { ttl: entry.granted_ttl, max_ttl: 0, period: entry.period };

@@ -93,13 +93,13 @@ async fn a_role_created_again_knows_nothing_of_the_earlier_one() {
     assert_eq!(b.delete("role/r").await.status, 204);
     let accessor_of = |login: &Reply| login.at("/auth/accessor").as_str().unwrap().to_owned();
     let core = &b.harness.core;
-    assert!(core.renew_token(&mut core.txn(), &accessor_of(&login), 0).await.is_err());
+    assert!(core.renew_token(&mut core.txn(), &accessor_of(&login), 0, &[]).await.is_err());
     b.role("r", json!({"token_ttl": 70})).await;
     assert_eq!(b.login("r-id", &first).await.status, 400);
     assert_eq!(b.list("role/r/secret-id").await.status, 404);
     let body = json!({"secret_id_accessor": accessor});
     assert_eq!(b.write("role/r/secret-id-accessor/lookup", body).await.status, 404);
-    assert_eq!(core.renew_token(&mut core.txn(), &accessor_of(&login), 0).await.unwrap().1, 70);
+    assert_eq!(core.renew_token(&mut core.txn(), &accessor_of(&login), 0, &[]).await.unwrap().1, 70);
     // What one commit could not remove goes with the tidying.
     assert!(!core.txn().names(&b.mount.key("id/")).await.unwrap().is_empty());
     tidy::sweep(core, &b.mount).await.unwrap();
