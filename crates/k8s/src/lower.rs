@@ -24,7 +24,7 @@ use serde_json::Value;
 use strongroom_plan::Part;
 
 /// Where `strongroom-init` stands in its image.
-pub const PROGRAM: &str = "/strongroom-init";
+pub const PROGRAM: &str = "/bin/strongroom-init";
 
 /// Annotations with our prefix that lowering has no use for: the operator and the webhook read them.
 pub(crate) const OTHER_ANNOTATIONS: &[&str] = &["restart-on-change"];

@@ -4,6 +4,7 @@
 
 #[path = "../../../client/tests/client/canned.rs"]
 mod canned;
+mod k8s;
 mod kv;
 mod mounts;
 mod operator;

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -50,15 +50,16 @@ pub(super) fn output(cx: &Context<'_>, args: &[String]) -> Result<String, Failur
     String::from_utf8(done.stdout).map_err(|_| Failure::local("kubectl's output is not UTF-8 text"))
 }
 
-/// The ConfigMap `strongroom-config`. None if there is none or it may not be read.
+/// What the ConfigMaps `strongroom-config` and `strongroom-nodes` say, as one. None if there are none or they may
+/// not be read.
 pub(super) fn config(
     cx: &mut Context<'_>,
     namespace: &str,
     further: &[String],
 ) -> Result<Option<Value>, Failure> {
     let done = command(cx)
-        .args(["get", "configmap", "strongroom-config", "--namespace", namespace, "--output", "json"])
-        .arg("--ignore-not-found")
+        .args(["get", "configmap", "strongroom-config", "strongroom-nodes", "--ignore-not-found"])
+        .args(["--namespace", namespace, "--output", "json"])
         .args(connection(further))
         .output()
         .map_err(failed)?;
@@ -67,14 +68,19 @@ pub(super) fn config(
         if !why.contains("(Forbidden)") {
             return Err(Failure::local(format!("Failed to read the cluster's strongroom-config: {why}")));
         }
-        cx.warn("The ConfigMap strongroom-config may not be read; flags and annotations alone count.");
+        cx.warn("The ConfigMap strongroom-config may not be read: only flags and annotations count.");
         return Ok(None);
     }
     if done.stdout.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let config = serde_json::from_slice(&done.stdout);
-    config.map(Some).map_err(|error| Failure::local(format!("kubectl get did not print JSON: {error}")))
+    let found: Value = serde_json::from_slice(&done.stdout)
+        .map_err(|error| Failure::local(format!("kubectl get did not print JSON: {error}")))?;
+    let maps = found.get("items").and_then(Value::as_array);
+    let maps = maps.map_or(std::slice::from_ref(&found), Vec::as_slice);
+    let entries = maps.iter().filter_map(|map| map.get("data")?.as_object()).flatten();
+    let data: Map<String, Value> = entries.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Ok(Some(json!({ "data": data })))
 }
 
 fn command(cx: &Context<'_>) -> Command {
