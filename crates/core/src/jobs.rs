@@ -126,6 +126,13 @@ impl Core {
         Ok(())
     }
 
+    /// Takes down the tombstones of finished jobs, once nothing of theirs is left.
+    async fn take_down_tombstones(&self) -> Result<(), Fault> {
+        // One that is put up meanwhile must not be lost over it.
+        let _turn = self.reloading.lock().await;
+        self.load_tombstones().await
+    }
+
     async fn unfinished(&self) -> Result<Vec<String>, Fault> {
         self.txn().names(&keys::core(keys::JOB, "")).await
     }
@@ -302,8 +309,7 @@ impl Core {
         while self.is_era(era) {
             match self.work_off(SLICES_PER_TURN).await {
                 Ok(true) => {
-                    // Tombstones of finished jobs are taken down here, once nothing of theirs is left.
-                    if let Err(fault) = self.load_tombstones().await {
+                    if let Err(fault) = self.take_down_tombstones().await {
                         tracing::warn!(%fault, "cannot read the unfinished jobs");
                     }
                     let wake = self.jobs_wake.notified();
