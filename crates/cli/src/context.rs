@@ -104,7 +104,7 @@ impl Context<'_> {
     pub fn ask(&mut self, question: &str, hidden: bool) -> Result<String, Failure> {
         if !self.is_interactive() {
             return Err(Failure::local(format!(
-                "{} is needed, and there is no terminal to ask on",
+                "{} is needed, and there is no terminal to ask on: pass - to read it from standard input",
                 question.trim_end_matches([':', ' '])
             )));
         }

@@ -103,6 +103,7 @@ fn advice(error: &Error) -> Option<String> {
         Error::Timeout { .. } => {
             Some("VAULT_CLIENT_TIMEOUT sets how long to wait, as in VAULT_CLIENT_TIMEOUT=120s.".to_owned())
         }
+        Error::Api(e) if is_login(&e.path) && e.status == 403 => None,
         Error::Api(e) => api_advice(e.status, &e.errors),
         _ => None,
     }
@@ -142,6 +143,10 @@ fn api_advice(status: u16, errors: &[String]) -> Option<String> {
     if says("missing client token") {
         return Some(NO_TOKEN.to_owned());
     }
+    // Where a rule denies, there is more around these words.
+    if status == 403 && errors.iter().any(|e| matches!(e.trim(), "permission denied" | "bad token")) {
+        return Some(BAD_TOKEN.to_owned());
+    }
     if says("plugin not found in the catalog") {
         return Some("This server has no such type. Those it has: {} read sys/plugins/catalog".to_owned());
     }
@@ -150,6 +155,9 @@ fn api_advice(status: u16, errors: &[String]) -> Option<String> {
         _ => None,
     }
 }
+
+const BAD_TOKEN: &str = "The token is unknown, has expired or was revoked, or may not be used from this address. \
+                         Log in anew: {} login";
 
 /// For requests that are refused because nobody is logged in.
 pub(crate) const NO_TOKEN: &str = "No token was sent. Log in ({} login) or set VAULT_TOKEN.";

@@ -66,7 +66,9 @@ pub struct ApiError {
     pub status: u16,
     /// The server's messages.
     pub errors: Vec<String>,
-    /// The body, when it is not an error body of the API.
+    /// What the server says beside; some refusals say no more than that.
+    pub warnings: Vec<String>,
+    /// The body, when it is none of the API.
     pub raw: Option<String>,
 }
 
@@ -116,23 +118,26 @@ impl fmt::Display for ApiError {
         if let Some(raw) = &self.raw {
             return f.write_str(raw.trim_end());
         }
-        let lines: Vec<String> = self.errors.iter().map(|e| format!("* {e}")).collect();
+        let lines: Vec<String> = self.errors.iter().chain(&self.warnings).map(|e| format!("* {e}")).collect();
         f.write_str(&lines.join("\n"))
     }
 }
 
 impl ApiError {
-    /// Reads the body of an error answer.
-    pub(crate) fn messages(body: &[u8]) -> (Vec<String>, Option<String>) {
+    /// Takes over what the body of an error answer says.
+    pub(crate) fn read(&mut self, body: &[u8]) {
         #[derive(serde::Deserialize)]
         struct Body {
             errors: Option<Vec<String>>,
+            warnings: Option<Vec<String>>,
         }
-        match serde_json::from_slice::<Body>(body) {
-            Ok(Body { errors: Some(errors) }) => (errors, None),
+        match serde_json::from_slice(body) {
+            Ok(Body { errors: Some(errors), .. }) => self.errors = errors,
+            Ok(Body { warnings: Some(warnings), .. }) if !warnings.is_empty() => self.warnings = warnings,
             _ => {
                 let text: String = String::from_utf8_lossy(body).chars().take(RAW_LIMIT).collect();
-                (vec![text.clone()], Some(text))
+                self.errors = vec![text.clone()];
+                self.raw = Some(text);
             }
         }
     }

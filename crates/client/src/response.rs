@@ -56,16 +56,18 @@ impl Response {
 
     /// The answer as an error.
     pub fn error(&self) -> ApiError {
-        let (errors, raw) = ApiError::messages(&self.body);
-        ApiError {
+        let mut error = ApiError {
             method: self.method,
             url: self.url.clone(),
             path: self.path.clone(),
             namespace: self.namespace.clone(),
             status: self.status,
-            errors,
-            raw,
-        }
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            raw: None,
+        };
+        error.read(&self.body);
+        error
     }
 
     /// The place of the fault only: serde's own text may quote the body, which holds secrets.

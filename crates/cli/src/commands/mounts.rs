@@ -197,7 +197,7 @@ pub(super) fn text(value: &Value, name: &str) -> String {
 
 /// Moves a mount and waits until it is there.
 pub(super) async fn move_mount(cx: &mut Context<'_>, what: &str) -> Outcome {
-    let (from, to) = (format!("{}/", cx.path_arg(0)), format!("{}/", cx.path_arg(1)));
+    let (from, to) = (place(cx, what, 0), place(cx, what, 1));
     let client = cx.client()?;
     let body = json!({ "from": from, "to": to });
     let started = fields(&client, Request::new(Method::Post, "sys/remount").body(body)).await;
@@ -222,6 +222,13 @@ pub(super) async fn move_mount(cx: &mut Context<'_>, what: &str) -> Outcome {
             }
         }
     }
+}
+
+/// Auth methods may be named with what all their paths begin with, or without.
+fn place(cx: &Context<'_>, what: &str, argument: usize) -> String {
+    let path = cx.path_arg(argument);
+    let begins = if what == "auth method" && !path.starts_with("auth/") { "auth/" } else { "" };
+    format!("{begins}{path}/")
 }
 
 fn field(flag: &str) -> String {

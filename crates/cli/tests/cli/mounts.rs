@@ -195,7 +195,7 @@ fn moves_are_followed_to_their_end() {
     assert_eq!(stage.bodies(), [json!({"from": "a/", "to": "b/c/"})]);
     let ran = stage.run("secrets move -output-policy a b");
     assert_eq!(ran.out, "path \"sys/remount\" {\n  capabilities = [\"create\", \"update\", \"sudo\"]\n}\n");
-    let ran = stage.run("auth move auth/broken auth/b");
+    let ran = stage.run("auth move broken auth/b");
     assert_eq!(ran.code, 2);
     assert!(
         ran.err.contains("Failure! Error encountered moving auth method auth/broken/ to auth/b/"),

@@ -8,17 +8,24 @@ fn errors_name_the_way_on() {
     let mut stage = Stage::new(|seen| match seen.target.as_str() {
         "/v1/sealed" => json(503, r#"{"errors":["Vault is sealed"]}"#),
         "/v1/none" => json(403, r#"{"errors":["missing client token"]}"#),
+        "/v1/lost" => json(404, r#"{"request_id":"","data":null,"warnings":["Try elsewhere."]}"#),
+        "/v1/secret/x" => json(403, r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#),
         _ => json(403, r#"{"errors":["permission denied"]}"#),
     });
     let ran = stage.run("read secret/x");
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     let expected = format!(
         "Error reading secret/x: Error making API request.\n\nURL: GET {}/v1/secret/x\nCode: 403. Errors:\n\n\
-         * permission denied\n\nTo learn which rule decides, with a token that may: vault policy explain TOKEN GET secret/x\n",
+         * 1 error occurred:\n\t* permission denied\n\n\n\nTo learn which rule decides, with a token that may: vault policy explain TOKEN GET secret/x\n",
         stage.server.address
     );
     assert_eq!(ran.err, expected);
     assert!(stage.run("read sealed").err.contains("operator unseal"));
+    assert!(
+        stage.run("read other").err.contains("revoked, or may not be used from this address. Log in anew")
+    );
+    assert!(stage.run("write lost a=b").err.ends_with("Code: 404. Errors:\n\n* Try elsewhere.\n"));
+    assert!(!stage.run("write auth/u/login/a password=x").err.contains("anew"));
     assert!(stage.run("read none").err.contains("login"));
     assert!(!stage.run("login hvs.bad").err.contains("policy explain"));
     assert!(!stage.run("write auth/approle/login role_id=r").err.contains("policy explain"));
