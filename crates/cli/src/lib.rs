@@ -21,6 +21,7 @@ mod token_helper;
 mod values;
 
 pub use command::{Command, Example, Flag, Run, Shared, Takes, Work};
+pub use commands::version::BUILD_DATE;
 pub use context::Context;
 pub use failure::{Doing, Exit, Failure, Outcome};
 pub use host::{Host, Variables};

@@ -5,6 +5,21 @@ use crate::{Response, Route};
 use serde_json::json;
 use std::fmt::Write;
 
+/// What a mount has: its routes.
+pub(crate) fn describe_mount(routed: &Routed) -> Response {
+    let mounted = &routed.mounted;
+    let mut text = format!(
+        "## DESCRIPTION\n\n{}, of type {}.\n\n## PATHS\n\nBelow {}:\n",
+        if mounted.entry.description.is_empty() { "A mount" } else { &mounted.entry.description },
+        mounted.entry.kind,
+        mounted.full_path,
+    );
+    for route in mounted.table.routes().iter().filter(|r| !r.operations.is_empty()) {
+        let _ = write!(text, "\n    {}\n        {}\n", route.pattern.text(), route.summary);
+    }
+    Response::bare(json!({ "help": text, "see_also": null }))
+}
+
 pub(crate) fn describe(routed: &Routed, route: &Route) -> Response {
     let mut text =
         format!("Request:        {}\nMatching Route: {}\n\n", routed.mounted.full_path, route.pattern.text());

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use strongroom_wire::Operation;
 
-/// Requests under way that may take a while; plain reads are only counted.
+/// Requests under way. The quickest kinds are only counted.
 #[derive(Default)]
 pub struct InFlight {
     next: AtomicU64,
     count: AtomicU64,
-    slow: Mutex<HashMap<u64, Seen>>,
+    listed: Mutex<HashMap<u64, Seen>>,
 }
 
 /// What is known of one of them.
@@ -41,7 +41,7 @@ impl InFlight {
         self.count.fetch_add(1, Ordering::Relaxed);
         let slot = seen.map(|seen| {
             let slot = self.next.fetch_add(1, Ordering::Relaxed);
-            self.slow.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, seen);
+            self.listed.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, seen);
             slot
         });
         Entered { all: self, slot }
@@ -54,7 +54,7 @@ impl InFlight {
 
     /// Those that are listed.
     pub fn list(&self) -> Vec<Seen> {
-        self.slow.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
 
@@ -62,7 +62,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.all.count.fetch_sub(1, Ordering::Relaxed);
         if let Some(slot) = self.slot {
-            self.all.slow.lock().unwrap_or_else(PoisonError::into_inner).remove(&slot);
+            self.all.listed.lock().unwrap_or_else(PoisonError::into_inner).remove(&slot);
         }
     }
 }

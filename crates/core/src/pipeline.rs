@@ -155,8 +155,7 @@ impl Core {
     /// Refuses a request that has outlived the unsealing it began under: sealing switches the audit
     /// devices off, and what no device hears of must not leave.
     fn still_the_same(&self, case: &Case) -> Result<(), Fault> {
-        let works_sealed = case.route().is_some_and(|r| r.works_sealed);
-        if works_sealed || case.era == self.era() { Ok(()) } else { Err(Fault::Sealed) }
+        if case.works_sealed() || case.era == self.era() { Ok(()) } else { Err(Fault::Sealed) }
     }
 
     /// A request that goes no further still leaves its entry.
@@ -227,6 +226,11 @@ impl Core {
     }
 
     async fn attempt(self: &Arc<Self>, case: &Case, txn: &mut Txn) -> Result<Sent, Fault> {
+        if case.operation == Operation::Help
+            && let Some(routed) = case.routed.as_ref().filter(|_| case.is_mount())
+        {
+            return Ok(Sent::plain(crate::help::describe_mount(routed)));
+        }
         let (Some(routed), Some(route)) = (&case.routed, case.route()) else { return Err(case.unroutable()) };
         if case.operation == Operation::Help {
             return Ok(Sent::plain(crate::help::describe(routed, route)));

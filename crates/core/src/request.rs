@@ -27,6 +27,8 @@ pub struct Request {
     pub wrap_ttl: Option<u64>,
     /// DER certificates the client has shown, its own first; possession is proven, nothing else.
     pub certificates: Vec<Vec<u8>>,
+    /// Whether the listener lets anybody read the metrics.
+    pub opens_metrics: bool,
 }
 
 /// Where a request came from.

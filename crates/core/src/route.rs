@@ -49,6 +49,8 @@ pub struct Route {
     pub exists: Option<Exists>,
     /// Works while the server is sealed or not initialised.
     pub works_sealed: bool,
+    /// Answers anybody, sealed or not, at listeners that open the metrics.
+    pub opened_with_metrics: bool,
     /// The answer's data also stands at top level, as older `sys` endpoints have it.
     pub top_level: bool,
     /// Body keys beyond the declared fields are the payload (kv version 1, cubbyhole).
@@ -69,6 +71,7 @@ impl Route {
             operations: Vec::new(),
             exists: None,
             works_sealed: false,
+            opened_with_metrics: false,
             top_level: false,
             free_form: false,
             raw_body: false,
@@ -105,6 +108,13 @@ impl Route {
     #[must_use]
     pub fn works_sealed(mut self) -> Self {
         self.works_sealed = true;
+        self
+    }
+
+    /// Answers anybody, sealed or not, at listeners that open the metrics.
+    #[must_use]
+    pub fn opened_with_metrics(mut self) -> Self {
+        self.opened_with_metrics = true;
         self
     }
 

@@ -34,6 +34,7 @@ pub(crate) async fn exchange<A: Api>(
     request: HttpRequest<Incoming>,
 ) -> Response<Outgoing> {
     let _busy = line.pulse.enter();
+    let watched = line.settings.request_log.watch(&line, &request);
     let bodiless = request.method() == Method::HEAD;
     let verdict = match request.headers().contains_key(ORIGIN) {
         true => cors::judge(&api.cors(), request.method(), request.headers()),
@@ -49,6 +50,9 @@ pub(crate) async fn exchange<A: Api>(
     line.settings.headers.apply(status, response.headers_mut());
     for (name, value) in further {
         response.headers_mut().insert(name, value);
+    }
+    if let Some(watched) = watched {
+        watched.log(status);
     }
     response
 }
@@ -98,6 +102,7 @@ async fn answer<A: Api>(
         headers,
         wrap_ttl,
         certificates: line.certificates.clone(),
+        opens_metrics: line.settings.open_metrics,
     };
     let handled = tokio::time::timeout(line.settings.timeouts.request, api.clone().handle(request)).await;
     handled.map_err(|_| {

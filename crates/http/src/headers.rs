@@ -9,6 +9,7 @@ use strongroom_wire::duration;
 static TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 static NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
 static WRAP_TTL: HeaderName = HeaderName::from_static("x-vault-wrap-ttl");
+static WRAP_FORMAT: HeaderName = HeaderName::from_static("x-vault-wrap-format");
 
 /// Takes the headers that carry a token out and returns the token: `X-Vault-Token` before
 /// `Authorization: Bearer`, the first of several.
@@ -43,6 +44,12 @@ pub(crate) fn check_namespace(headers: &HeaderMap) -> Result<(), Refusal> {
 /// The seconds of `X-Vault-Wrap-TTL`.
 pub(crate) fn wrap_ttl(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
     let Some(value) = headers.get(&WRAP_TTL) else { return Ok(None) };
+    // Who asks for a token that can be read without the server must not be given another kind.
+    if headers.get(&WRAP_FORMAT).is_some_and(|format| format.as_bytes().eq_ignore_ascii_case(b"jwt")) {
+        return Err(Refusal::invalid(
+            "X-Vault-Wrap-Format: jwt is not supported; leave the header out for a usual wrapping token",
+        ));
+    }
     let parsed = value.to_str().ok().and_then(|text| duration::parse(text).ok());
     match parsed {
         Some(ttl) => Ok(Some(ttl.as_secs())),
@@ -126,6 +133,9 @@ mod tests {
             assert_eq!(of(bad), None, "{bad}");
         }
         assert_eq!(wrap_ttl(&HeaderMap::new()).ok(), Some(None));
+        let formed = |format| map(&[("x-vault-wrap-ttl", "60"), ("x-vault-wrap-format", format)]);
+        assert!(wrap_ttl(&formed("jwt")).is_err());
+        assert_eq!(wrap_ttl(&formed("uuid")).ok(), Some(Some(60)));
     }
 
     #[test]

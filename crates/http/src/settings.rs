@@ -1,6 +1,7 @@
 //! How a listener is set up.
 
 use crate::forwarded::Forwarded;
+use crate::request_log::RequestLog;
 use crate::response_headers::ResponseHeaders;
 use crate::tls;
 use std::path::PathBuf;
@@ -21,6 +22,10 @@ pub struct Settings {
     pub forwarded: Option<Forwarded>,
     /// Headers of all answers.
     pub headers: ResponseHeaders,
+    /// Anybody may read the metrics here.
+    pub open_metrics: bool,
+    /// Whether each request leaves a line in the log.
+    pub request_log: RequestLog,
 }
 
 /// Where a listener listens.
@@ -98,6 +103,8 @@ impl Settings {
             timeouts: Timeouts::default(),
             forwarded: None,
             headers: ResponseHeaders::default(),
+            open_metrics: false,
+            request_log: RequestLog::default(),
         }
     }
 }

@@ -36,16 +36,26 @@ pub(crate) struct Config {
     pub(crate) log_level: Option<String>,
     pub(crate) log_format: Option<String>,
     pub(crate) log_file: Option<PathBuf>,
+    /// How the log file is rotated, as far as it is said.
+    pub(crate) log_rotation: RotationKeys,
+    pub(crate) log_requests_level: Option<String>,
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) ui: bool,
-    /// Anybody may read `sys/metrics`.
-    pub(crate) open_metrics: bool,
     /// User lockout by auth method, or `all`.
     pub(crate) lockout: BTreeMap<String, LockoutConfig>,
     /// Bytes of decrypted entries kept in memory.
     pub(crate) cache_bytes: Option<usize>,
     /// What was read but will not have the effect that its writer may expect.
     pub(crate) warnings: Vec<String>,
+}
+
+/// Keys about the rotation of the log file.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RotationKeys {
+    pub(crate) bytes: Option<u64>,
+    pub(crate) duration: Option<std::time::Duration>,
+    /// Archives that are kept; below 0 none, 0 all.
+    pub(crate) max_files: Option<i64>,
 }
 
 /// Checks the text of a configuration file: its warnings, or why it is refused.

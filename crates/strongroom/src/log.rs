@@ -3,11 +3,13 @@
 //! A line is formatted where it arises and handed to a thread that writes. When that thread cannot
 //! keep up, because whoever reads the pipe has stopped reading, lines are dropped and counted.
 
+mod file;
 mod levels;
 mod line;
 mod subscriber;
 mod writer;
 
+pub(crate) use file::Rotation;
 pub(crate) use levels::Levels;
 pub(crate) use line::Format;
 pub(crate) use writer::Destination;
@@ -33,7 +35,7 @@ impl Log {
         levels: Arc<Levels>,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Self> {
-        let writer = Arc::new(Writer::start(destination)?);
+        let writer = Arc::new(Writer::start(destination, clock.clone())?);
         let subscriber = LineSubscriber::new(writer.clone(), format, levels, clock);
         tracing::subscriber::set_global_default(subscriber).map_err(std::io::Error::other)?;
         Ok(Self { writer })

@@ -10,12 +10,13 @@ mod process;
 mod running;
 
 use crate::config::{self, Config};
-use crate::log::{Destination, Format, Levels, Log};
+use crate::log::{Destination, Format, Levels, Log, Rotation};
 pub use assembly::plugs;
 use options::Options;
 use std::sync::Arc;
 use strongroom_cli::{Command, Context, Exit, Failure, Flag, Outcome, Run, Shared};
 use strongroom_core::loggers::Level;
+use strongroom_http::RequestLog;
 use strongroom_wire::SystemClock;
 
 pub(crate) const COMMAND: Command = Command {
@@ -53,6 +54,20 @@ const FLAGS: &[Flag] = &[
     Flag::text("log-level", "LEVEL", "trace, debug, info, warn or error.").env("VAULT_LOG_LEVEL"),
     Flag::text("log-format", "FORMAT", "standard or json.").env("VAULT_LOG_FORMAT"),
     Flag::text("log-file", "FILE", "Write the log to this file too.").env("VAULT_LOG_FILE"),
+    Flag::text(
+        "log-rotate-bytes",
+        "BYTES",
+        "Begin a new log file before it grows beyond this; 0 for no bound.",
+    )
+    .env("VAULT_LOG_ROTATE_BYTES"),
+    Flag::text("log-rotate-duration", "DURATION", "Begin a new log file after this time: 24h if not given.")
+        .env("VAULT_LOG_ROTATE_DURATION"),
+    Flag::text(
+        "log-rotate-max-files",
+        "COUNT",
+        "Keep so many old log files: 0 for all of them, -1 for none.",
+    )
+    .env("VAULT_LOG_ROTATE_MAX_FILES"),
     Flag::switch("exit-on-core-shutdown", "Accepted for compatibility; the process ends with its core."),
     Flag::switch("disable-gated-logs", "Write log lines before the start is complete, too."),
 ];
@@ -67,9 +82,14 @@ fn run(cx: &mut Context<'_>) -> Outcome {
     from_variables(cx, &mut config);
     check(&config)?;
     let (level, format) = log_style(&options, &config)?;
+    let request_log = RequestLog::default();
+    request_log.set(requests_level(&config).map_err(Failure::local)?);
+    for listener in &mut config.listeners {
+        listener.request_log = request_log.clone();
+    }
     let levels = Arc::new(Levels::new(level));
     let destination = match options.log_file.clone().or_else(|| config.log_file.clone()) {
-        Some(file) => Destination::StderrAndFile(file),
+        Some(file) => Destination::StderrAndFile(file, rotation(&options, &config)),
         None => Destination::Stderr,
     };
     let log = Log::start(destination, format, levels.clone(), Arc::new(SystemClock))
@@ -77,7 +97,8 @@ fn run(cx: &mut Context<'_>) -> Outcome {
     if options.ungated_log {
         log.release();
     }
-    let outcome = start(cx, running::Start { options, config, levels, level, format, log: log.clone() });
+    let outcome =
+        start(cx, running::Start { options, config, levels, level, format, log: log.clone(), request_log });
     log.flush();
     outcome
 }
@@ -123,6 +144,25 @@ fn check(config: &Config) -> Result<(), Failure> {
         return Err(Failure::local("default_lease_ttl is longer than max_lease_ttl"));
     }
     Ok(())
+}
+
+fn rotation(options: &Options, config: &Config) -> Rotation {
+    let (flags, keys, usual) = (&options.log_rotation, &config.log_rotation, Rotation::default());
+    Rotation {
+        bytes: flags.bytes.or(keys.bytes).unwrap_or(usual.bytes),
+        duration: flags.duration.or(keys.duration).unwrap_or(usual.duration),
+        max_files: flags.max_files.or(keys.max_files).unwrap_or(usual.max_files),
+    }
+}
+
+/// At which level each request is logged; none where they are not.
+fn requests_level(config: &Config) -> Result<Option<Level>, String> {
+    match config.log_requests_level.as_deref() {
+        None | Some("off") => Ok(None),
+        Some(level) => Level::parse(level).map(Some).ok_or_else(|| {
+            format!("There is no log_requests_level {level:?}: use trace, debug, info, warn, error or off")
+        }),
+    }
 }
 
 fn log_style(options: &Options, config: &Config) -> Result<(Level, Format), Failure> {

@@ -10,7 +10,8 @@ pub(crate) fn routes() -> Vec<Route> {
     use Operation::{List, Read};
     vec![
         Route::new("version-history", "The versions that have run on this store.", &[]).on(List, versions),
-        Route::new("in-flight-req", "The writes that are under way.", &[]).on(Read, in_flight),
+        Route::new("in-flight-req", "The requests under way, but for reads of static secrets.", &[])
+            .on(Read, in_flight),
         Route::new("internal/counters/tokens", "How many service tokens there are.", &[]).on(Read, tokens),
         Route::new("internal/counters/entities", "How many entities there are.", &[]).on(Read, entities),
         Route::new("internal/counters/requests", "Requests by month; not counted.", &[])

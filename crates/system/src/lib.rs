@@ -47,22 +47,8 @@ pub struct System {
 impl System {
     /// The engine with all its routes.
     pub fn new() -> Self {
-        Self::with_metrics(MetricsFor::Tokens)
+        Self { table: Arc::new(RouteTable::new(routes())) }
     }
-
-    /// The same; `readers` says who may read `sys/metrics`.
-    pub fn with_metrics(readers: MetricsFor) -> Self {
-        Self { table: Arc::new(RouteTable::new(routes(readers))) }
-    }
-}
-
-/// Who may read `sys/metrics`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetricsFor {
-    /// A token whose policies allow it, while the server is unsealed.
-    Tokens,
-    /// Anybody, at any time: `unauthenticated_metrics_access` of Vault's listeners.
-    Anybody,
 }
 
 impl Default for System {
@@ -84,7 +70,7 @@ impl Engine for System {
 /// What a handler gives back.
 pub(crate) type Answering<'a> = BoxFuture<'a, Result<Response, Fault>>;
 
-fn routes(readers: MetricsFor) -> Vec<Route> {
+fn routes() -> Vec<Route> {
     [
         health::routes(),
         seal::routes(),
@@ -99,7 +85,7 @@ fn routes(readers: MetricsFor) -> Vec<Route> {
         snapshot::routes(),
         loggers::routes(),
         host_info::routes(),
-        metrics::routes(readers == MetricsFor::Anybody),
+        metrics::routes(),
         mounts::routes(),
         policies::routes(),
         passwords::routes(),

@@ -8,14 +8,13 @@ use bytes::Bytes;
 use strongroom_core::{Call, Fault, Operation, Response, Route};
 use strongroom_wire::field::{Field, Kind};
 
-/// `open` lets anybody read them, sealed or not.
-pub(crate) fn routes(open: bool) -> Vec<Route> {
-    let route = Route::new("metrics", "Counters and gauges of this node.", FIELDS).never_wrapped();
-    vec![if open {
-        route.open(Operation::Read, metrics).works_sealed()
-    } else {
-        route.on(Operation::Read, metrics)
-    }]
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::new("metrics", "Counters and gauges of this node.", FIELDS)
+            .on(Operation::Read, metrics)
+            .never_wrapped()
+            .opened_with_metrics(),
+    ]
 }
 
 const FIELDS: &[Field] = &[Field::new("format", Kind::Text, "prometheus; without it, JSON.")];

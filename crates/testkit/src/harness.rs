@@ -194,6 +194,7 @@ impl Harness {
             headers: http::HeaderMap::new(),
             wrap_ttl: None,
             certificates: Vec::new(),
+            opens_metrics: false,
         }
     }
 

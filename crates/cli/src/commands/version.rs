@@ -22,10 +22,12 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
 /// Both lines.
 pub(crate) fn text() -> String {
     let commit = option_env!("STRONGROOM_COMMIT").unwrap_or("strongroom");
-    let built = option_env!("STRONGROOM_BUILD_DATE").unwrap_or("from source");
     let own = env!("CARGO_PKG_VERSION");
-    format!("Vault v{VAULT} ({commit}), built {built}\nStrongroom v{own}\n")
+    format!("Vault v{VAULT} ({commit}), built {BUILD_DATE}\nStrongroom v{own}\n")
 }
+
+/// When this program was built, as worked out by the build script: alike for all builds of a commit.
+pub const BUILD_DATE: &str = env!("STRONGROOM_BUILT");
 
 /// Clients choose features by it.
 const VAULT: &str = "1.20.4";

@@ -14,7 +14,7 @@ const DENIED_BY_POLICY: &str = "1 error occurred:\n\t* permission denied\n\n";
 impl Core {
     /// Token, existence check, policy.
     pub(super) async fn authorise(self: &Arc<Self>, case: &mut Case) -> Result<(), Fault> {
-        if self.is_sealed() && !case.route().is_some_and(|r| r.works_sealed) {
+        if self.is_sealed() && !case.works_sealed() {
             return Err(Fault::Sealed);
         }
         if case.operation.writes() && case.request.path.is_folder() {
@@ -37,7 +37,9 @@ impl Core {
         match case.op() {
             Some(_) => Ok(()),
             // Help is answered from the route itself.
-            None if case.operation == Operation::Help && case.route().is_some() => Ok(()),
+            None if case.operation == Operation::Help && (case.route().is_some() || case.is_mount()) => {
+                Ok(())
+            }
             None => Err(case.unroutable()),
         }
     }

@@ -46,7 +46,7 @@ impl Case {
     pub(super) fn is_open(&self) -> bool {
         let is_open = |op: &Op| op.access == Access::Open;
         match self.op() {
-            Some(op) => is_open(op),
+            Some(op) => is_open(op) || self.is_opened(),
             None if self.operation == Operation::Help => false,
             None => {
                 self.route().is_some_and(|r| !r.operations.is_empty() && r.operations.iter().all(is_open))
@@ -54,9 +54,24 @@ impl Case {
         }
     }
 
+    /// Whether the listener opens what the route keeps closed.
+    fn is_opened(&self) -> bool {
+        self.request.opens_metrics && self.route().is_some_and(|r| r.opened_with_metrics)
+    }
+
+    /// Whether a sealed server answers.
+    pub(super) fn works_sealed(&self) -> bool {
+        self.route().is_some_and(|r| r.works_sealed) || self.is_opened()
+    }
+
     pub(super) fn local(&self) -> &str {
         let skip = self.routed.as_ref().map_or(0, |r| r.mounted.full_path.len());
         self.request.path.as_str().get(skip..).unwrap_or("")
+    }
+
+    /// Whether the path is a mount's own.
+    pub(super) fn is_mount(&self) -> bool {
+        self.routed.is_some() && self.local().is_empty()
     }
 
     pub(super) fn wants_wrapping(&self) -> bool {
@@ -113,8 +128,17 @@ impl Case {
         Some((mounted, method.lockout_name(self.local(), &self.request.body)?))
     }
 
+    /// Whether the request is on the list of those under way. Reads of static secrets and probes are only
+    /// counted: they are the bulk, and over before anybody looks.
+    fn is_listed(&self) -> bool {
+        let is_quick = |routed: &Routed| {
+            routed.mounted.entry.kind == "kv" || routed.route().is_some_and(|r| r.works_sealed)
+        };
+        self.operation != Operation::Read || !self.routed.as_ref().is_some_and(is_quick)
+    }
+
     pub(super) fn seen(&self) -> Option<crate::in_flight::Seen> {
-        self.operation.writes().then(|| crate::in_flight::Seen {
+        self.is_listed().then(|| crate::in_flight::Seen {
             id: self.request.id.clone(),
             started: self.started,
             operation: self.operation,

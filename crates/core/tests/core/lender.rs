@@ -172,6 +172,7 @@ fn log_in(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
                     headers: http::HeaderMap::new(),
                     wrap_ttl: None,
                     certificates: Vec::new(),
+                    opens_metrics: false,
                 };
                 assert_eq!(call.core.handle(request).await.status, 400);
             }

@@ -78,6 +78,14 @@ impl<'a> Keys<'a> {
         })
     }
 
+    pub(super) fn integer(&self, key: &str) -> Result<Option<i64>, ConfigError> {
+        self.read(key, "a whole number", |value| match &value.kind {
+            Kind::Number(number) => number.to_string().parse().ok(),
+            Kind::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        })
+    }
+
     /// Bytes, as a number or with a unit: `64MiB`, `64mb`, `64M`.
     pub(super) fn bytes(&self, key: &str) -> Result<Option<u64>, ConfigError> {
         self.read(key, "a number of bytes, as 1048576 or \"64MiB\"", |value| match &value.kind {

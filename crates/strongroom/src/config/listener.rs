@@ -37,25 +37,13 @@ const METRICS: &str = "unauthenticated_metrics_access";
 
 /// Reads all listener stanzas.
 pub(super) fn read(keys: &Keys<'_>, config: &mut Config) -> Result<(), ConfigError> {
-    let mut asked = false;
     for stanza in keys.labelled("listener")? {
-        let (listener, opens_metrics) = one(keys, &stanza, &mut config.warnings)?;
-        // Routes are the same for all listeners, so what one of them keeps closed is closed.
-        config.open_metrics = opens_metrics && (config.open_metrics || config.listeners.is_empty());
-        asked |= opens_metrics;
-        config.listeners.push(listener);
-    }
-    if asked && !config.open_metrics {
-        config.warnings.push(format!("{METRICS}: has no effect unless all listeners have it"));
+        config.listeners.push(one(keys, &stanza, &mut config.warnings)?);
     }
     Ok(())
 }
 
-fn one(
-    keys: &Keys<'_>,
-    stanza: &Labelled<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<(Settings, bool), ConfigError> {
+fn one(keys: &Keys<'_>, stanza: &Labelled<'_>, warnings: &mut Vec<String>) -> Result<Settings, ConfigError> {
     let inner = keys.block(format!("listener {:?}", stanza.label), stanza.body);
     for (key, why) in REFUSED {
         // What switches it off may stand there.
@@ -73,9 +61,9 @@ fn one(
     settings.timeouts = timeouts(&inner)?;
     settings.forwarded = forwarded(&inner, stanza)?;
     settings.headers = custom_headers::read(&inner)?;
-    let opens_metrics = telemetry(&inner, warnings)?;
+    settings.open_metrics = telemetry(&inner, warnings)?;
     warnings.extend(inner.unknown());
-    Ok((settings, opens_metrics))
+    Ok(settings)
 }
 
 fn bind(keys: &Keys<'_>, stanza: &Labelled<'_>) -> Result<Bind, ConfigError> {

@@ -28,7 +28,7 @@ const SILENT: [&str; 17] = [
 ];
 
 /// Keys whose writer has to know that they have no effect.
-const WITHOUT_EFFECT: [(&str, &str); 14] = [
+const WITHOUT_EFFECT: [(&str, &str); 10] = [
     ("cache_size", "counts entries in Vault; here cache_bytes bounds the memory of the cache"),
     ("default_max_request_duration", "set max_request_duration in the listener"),
     ("disable_cache", "the cache stays on; cache_bytes bounds it"),
@@ -36,10 +36,6 @@ const WITHOUT_EFFECT: [(&str, &str); 14] = [
     ("ha_storage", "not supported: there is one node"),
     ("hsm", "not supported"),
     ("introspection_endpoint", "not supported"),
-    ("log_requests_level", "not supported"),
-    ("log_rotate_bytes", "not supported; rotate log_file from outside and send SIGHUP"),
-    ("log_rotate_duration", "not supported; rotate log_file from outside and send SIGHUP"),
-    ("log_rotate_max_files", "not supported; rotate log_file from outside and send SIGHUP"),
     ("plugin_directory", "not supported: there are no external plugins"),
     ("raw_storage_endpoint", "not supported"),
     ("service_registration", "not supported"),
@@ -112,6 +108,10 @@ fn scalars(keys: &Keys<'_>, config: &mut Config) -> Result<(), ConfigError> {
     set(&mut config.log_level, filled("log_level")?);
     set(&mut config.log_format, filled("log_format")?);
     set(&mut config.log_file, filled("log_file")?.map(PathBuf::from));
+    set(&mut config.log_requests_level, filled("log_requests_level")?);
+    set(&mut config.log_rotation.bytes, keys.bytes("log_rotate_bytes")?);
+    set(&mut config.log_rotation.duration, keys.duration("log_rotate_duration")?);
+    set(&mut config.log_rotation.max_files, keys.integer("log_rotate_max_files")?);
     set(&mut config.pid_file, filled("pid_file")?.map(PathBuf::from));
     set(&mut config.default_lease_ttl, keys.duration("default_lease_ttl")?.map(|d| d.as_secs()));
     set(&mut config.max_lease_ttl, keys.duration("max_lease_ttl")?.map(|d| d.as_secs()));

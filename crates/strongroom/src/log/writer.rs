@@ -1,21 +1,21 @@
 //! The thread that writes.
 
-use std::fs::{File, OpenOptions};
+use super::file::{LogFile, Rotation};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use strongroom_wire::Clock;
 
 /// Where lines go.
 #[derive(Debug, Clone)]
 pub(crate) enum Destination {
     /// Standard error.
     Stderr,
-    /// Standard error and a file.
-    StderrAndFile(PathBuf),
+    /// Standard error and a file; the name that of a folder for one in it.
+    StderrAndFile(PathBuf, Rotation),
 }
 
 /// Hands lines to the thread that writes.
@@ -38,10 +38,10 @@ const WAITING: usize = 8192;
 const FLUSH: Duration = Duration::from_secs(1);
 
 impl Writer {
-    pub(crate) fn start(destination: Destination) -> io::Result<Self> {
+    pub(crate) fn start(destination: Destination, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let file = match destination {
             Destination::Stderr => None,
-            Destination::StderrAndFile(path) => Some((open(&path)?, path)),
+            Destination::StderrAndFile(path, rotation) => Some(LogFile::open(path, rotation, clock)?),
         };
         let (queue, messages) = sync_channel(WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
@@ -90,7 +90,7 @@ impl Writer {
 
 struct Thread {
     messages: Receiver<Message>,
-    file: Option<(File, PathBuf)>,
+    file: Option<LogFile>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -109,17 +109,9 @@ impl Thread {
                     }
                 }
                 Message::Reopen => {
-                    if let Some((file, path)) = &mut self.file {
-                        match open(path) {
-                            Ok(opened) => *file = opened,
-                            Err(error) => {
-                                let text = format!(
-                                    "the log file {} cannot be opened again: {error}\n",
-                                    path.display()
-                                );
-                                let _ = io::stderr().write_all(text.as_bytes());
-                            }
-                        }
+                    if let Some(Err(error)) = self.file.as_mut().map(LogFile::reopen) {
+                        let text = format!("the log file cannot be opened again: {error}\n");
+                        let _ = io::stderr().write_all(text.as_bytes());
                     }
                 }
                 Message::Flush(done) => {
@@ -132,12 +124,8 @@ impl Thread {
     /// There is no place to report that the log cannot be written.
     fn put(&mut self, line: &[u8]) {
         let _ = io::stderr().write_all(line);
-        if let Some((file, _)) = &mut self.file {
-            let _ = file.write_all(line);
+        if let Some(file) = &mut self.file {
+            let _ = file.write(line);
         }
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }

@@ -16,7 +16,7 @@ use strongroom_crypto::random::SystemRandom;
 use strongroom_engines::{Cubbyhole, Kv, Transit};
 use strongroom_http::HttpOut;
 use strongroom_storage::Store;
-use strongroom_system::{Identity, MetricsFor, System, TokenMethod};
+use strongroom_system::{Identity, System, TokenMethod};
 use strongroom_wire::{Clock, SystemClock};
 
 /// A sealed core on a store.
@@ -27,13 +27,12 @@ pub(super) fn core(store: Arc<dyn Store>, start: &Start, api_addr: String) -> Re
     if let Some(bytes) = start.config.cache_bytes {
         options.cache_bytes = bytes;
     }
-    let readers = if start.config.open_metrics { MetricsFor::Anybody } else { MetricsFor::Tokens };
     Core::new(Parts {
         barrier: Arc::new(Barrier::new(store, random.clone(), options)),
         audit: Arc::new(Broker::new(random.clone(), clock.clone())),
         clock,
         random,
-        plugs: plugs().engine(Arc::new(System::with_metrics(readers))),
+        plugs: plugs(),
         settings: settings(start, api_addr),
     })
 }
@@ -67,8 +66,7 @@ fn settings(start: &Start, api_addr: String) -> Settings {
         cluster_addr: config.cluster_addr.clone().unwrap_or_default(),
         cluster_name: config.cluster_name.clone().unwrap_or(usual.cluster_name.clone()),
         node_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        // Set by those who build packages; the time of a build by itself would make no two builds alike.
-        build_date: option_env!("STRONGROOM_BUILD_DATE").unwrap_or(""),
+        build_date: strongroom_cli::BUILD_DATE,
         ui: false,
         lockout: config.lockout.clone(),
         sanitized: config::sanitized(config, start.level.as_str(), start.format.as_str()),

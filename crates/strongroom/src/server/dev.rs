@@ -132,6 +132,7 @@ async fn ask(core: &Arc<Core>, token: &Secret<String>, path: &str, body: Map) ->
         headers: http::HeaderMap::new(),
         wrap_ttl: None,
         certificates: Vec::new(),
+        opens_metrics: false,
     };
     let answer = core.handle(request).await;
     if answer.status < 300 {

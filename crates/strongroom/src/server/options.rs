@@ -1,8 +1,10 @@
 //! The flags of `server`.
 
 use super::dev::Dev;
+use crate::config::RotationKeys;
 use std::path::PathBuf;
 use strongroom_cli::{Context, Failure};
+use strongroom_wire::duration;
 
 /// What the command line asks for.
 pub(super) struct Options {
@@ -11,6 +13,7 @@ pub(super) struct Options {
     pub(super) log_level: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) log_file: Option<PathBuf>,
+    pub(super) log_rotation: RotationKeys,
     pub(super) ungated_log: bool,
 }
 
@@ -44,7 +47,30 @@ impl Options {
             log_level: or_variable("log-level", "VAULT_LOG_LEVEL"),
             log_format: or_variable("log-format", "VAULT_LOG_FORMAT"),
             log_file: or_variable("log-file", "VAULT_LOG_FILE").map(PathBuf::from),
+            log_rotation: rotation(&or_variable)?,
             ungated_log: cx.is_on("disable-gated-logs"),
         })
     }
+}
+
+fn rotation(given: &dyn Fn(&str, &str) -> Option<String>) -> Result<RotationKeys, Failure> {
+    fn read<T>(
+        flag: &str,
+        form: &str,
+        given: Option<String>,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Failure> {
+        let wrong = |text: String| Failure::local(format!("-{flag} must be {form}, and not {text:?}"));
+        given.filter(|t| !t.is_empty()).map(|t| parse(&t).ok_or_else(|| wrong(t))).transpose()
+    }
+    let (bytes, duration, files) = ("log-rotate-bytes", "log-rotate-duration", "log-rotate-max-files");
+    Ok(RotationKeys {
+        bytes: read(bytes, "a number of bytes", given(bytes, "VAULT_LOG_ROTATE_BYTES"), |t| t.parse().ok())?,
+        duration: read(duration, "a duration, as 24h", given(duration, "VAULT_LOG_ROTATE_DURATION"), |t| {
+            duration::parse(t).ok()
+        })?,
+        max_files: read(files, "a whole number", given(files, "VAULT_LOG_ROTATE_MAX_FILES"), |t| {
+            t.parse().ok()
+        })?,
+    })
 }

@@ -12,7 +12,7 @@ use strongroom_barrier::snapshot;
 use strongroom_cli::{Context, Failure};
 use strongroom_core::Core;
 use strongroom_core::loggers::Level;
-use strongroom_http::{Bind, Bound, Running};
+use strongroom_http::{Bind, Bound, RequestLog, Running};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a start begins with.
@@ -23,6 +23,7 @@ pub(super) struct Start {
     pub(super) level: Level,
     pub(super) format: Format,
     pub(super) log: Log,
+    pub(super) request_log: RequestLog,
 }
 
 /// How long requests at work may take when the server stops.
@@ -130,6 +131,10 @@ async fn reload(start: &Start, core: &Arc<Core>, running: &Running) {
             match Level::parse(level) {
                 Some(level) => start.levels.configure(level),
                 None => tracing::error!(level, "there is no such log level; the old one stays"),
+            }
+            match super::requests_level(&config) {
+                Ok(level) => start.request_log.set(level),
+                Err(error) => tracing::error!(error, "log_requests_level stays as it was"),
             }
         }
     }

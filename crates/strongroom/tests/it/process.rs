@@ -228,7 +228,7 @@ fn signals_reload_and_systemd_is_told() {
     };
     let config = |level: &str| {
         let text = format!(
-            "log_level = \"{level}\"\npid_file = \"pid\"\nlog_format = \"json\"\nlog_file = \"log\"\n"
+            "log_level = \"{level}\"\nlog_requests_level = \"{level}\"\npid_file = \"pid\"\nlog_format = \"json\"\nlog_file = \"log\"\n"
         );
         std::fs::write(folder.path().join("c.hcl"), text).unwrap();
     };
@@ -262,13 +262,21 @@ fn signals_reload_and_systemd_is_told() {
     server.signal("-HUP");
     assert!(told().starts_with("RELOADING=1\nMONOTONIC_USEC="));
     assert_eq!(told(), "READY=1\n");
-    let level = call("GET", "/v1/sys/loggers/core", json!({})).json();
+    let level = call("GET", "/v1/sys/loggers/core?secret=42", json!({})).json();
     assert_eq!(level["data"]["core"], "debug");
     assert!(std::fs::read_to_string(&audit).unwrap().contains("sys/loggers/core"));
     server.signal("-TERM");
     assert_eq!(told(), "STOPPING=1\n");
     assert!(server.end(Duration::from_secs(5)).success());
     assert!(log().contains("stopped"));
+    let line = log().lines().find(|l| l.contains("sys/loggers/core")).map(str::to_owned).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let said =
+        ["@level", "@message", "@module", "method", "path", "status", "client"].map(|k| line[k].clone());
+    let wanted =
+        json!(["debug", "completed_request", "http", "GET", "/v1/sys/loggers/core", 200, "127.0.0.1"]);
+    assert_eq!(json!(said), wanted);
+    assert!(!log().contains("secret=42") && !log().contains("root"), "{}", log());
     assert!(!folder.path().join("pid").exists());
 }
 
@@ -327,16 +335,20 @@ fn the_configuration_opens_metrics_and_sets_the_lockout() {
     assert_eq!(login("p"), 403);
 
     let folder = tempfile::tempdir().unwrap();
+    let closed = format!("127.0.0.1:{}", strongroom_testkit::server::free_port().unwrap());
     let address = format!("127.0.0.1:{}", strongroom_testkit::server::free_port().unwrap());
     let text = format!(
-        "storage \"inmem\" {{}}\nlistener \"tcp\" {{\naddress = {address:?}\ntls_disable = true\ntelemetry {{ unauthenticated_metrics_access = true }}\n}}"
+        "storage \"inmem\" {{}}\nlistener \"tcp\" {{\naddress = {address:?}\ntls_disable = true\ntelemetry {{ unauthenticated_metrics_access = true }}\n}}\nlistener \"tcp\" {{\naddress = {closed:?}\ntls_disable = true\n}}"
     );
     std::fs::write(folder.path().join("c.hcl"), text).unwrap();
     let mut server = Process::start(folder.path(), &["server", "-config=c.hcl"], |_| {});
     assert_eq!(server.address(), address);
-    let metrics = http::send(&address, "GET", "/v1/sys/metrics?format=prometheus", &[], None).unwrap();
-    let text = String::from_utf8_lossy(&metrics.body).into_owned();
-    assert!(metrics.status == 200 && text.contains("vault_core_unsealed 0"), "{text}");
+    let metrics =
+        |address: &str| http::send(address, "GET", "/v1/sys/metrics?format=prometheus", &[], None).unwrap();
+    let (opened, kept) = (metrics(&address), metrics(&closed));
+    let text = String::from_utf8_lossy(&opened.body).into_owned();
+    assert!(opened.status == 200 && text.contains("vault_core_unsealed 0"), "{text}");
+    assert_eq!(kept.status, 503, "the server is sealed, and the other listener says nothing");
 }
 
 /// A device whose reader has stopped reading takes nothing from anybody as long as another one works.

@@ -10,7 +10,7 @@ async fn every_route_asks_for_what_its_row_says() -> Result<(), Fault> {
     // Rules of "default" for single paths would stand before the one for all.
     let policies = vec!["every".to_owned()];
     let token = h.grant(Grant { policies, no_default_policy: true, ..Grant::default() }).await?;
-    let table = crate::routes(crate::MetricsFor::Tokens);
+    let table = crate::routes();
     for route in &table {
         let path =
             format!("sys/{}", route.pattern.text()).replace("{path:rest}", "p").replace(['{', '}'], "");
@@ -106,5 +106,22 @@ async fn strangers_see_only_what_is_shown_to_all() -> Result<(), Fault> {
         assert_eq!(reply.status, status, "{path}");
     }
     assert_eq!(read(&h, "sys/internal/ui/resultant-acl").await.at("/data/root"), json!(true));
+    Ok(())
+}
+
+#[tokio::test]
+async fn help_on_a_mount_lists_what_it_has() -> Result<(), Fault> {
+    let h = start().await;
+    let told = h.call(Operation::Help, "sys", json!({})).await;
+    assert!(told.at("/help").to_string().contains("\\n    seal-status\\n"), "{:?}", told.body);
+    assert_eq!(h.call_as(None, Operation::Help, "sys", json!({})).await.status, 403);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_asks_what_is_under_way_is_under_way() -> Result<(), Fault> {
+    let h = start().await;
+    let told = h.call(Operation::Read, "sys/in-flight-req", json!({})).await;
+    assert!(told.body.to_string().contains("/v1/sys/in-flight-req"), "{:?}", told.body);
     Ok(())
 }

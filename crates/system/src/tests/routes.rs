@@ -1,6 +1,6 @@
 //! Every route stands in a reviewed list with who may call it.
 
-use crate::{Identity, MetricsFor, TokenMethod, explain, routes};
+use crate::{Identity, TokenMethod, explain, routes};
 use std::fmt::Write;
 use std::path::PathBuf;
 use strongroom_core::{Engine, Route};
@@ -25,7 +25,7 @@ fn listing(mount: &str, routes: &[Route]) -> Vec<String> {
 async fn actual() -> String {
     let h = super::start().await;
     let token = h.core.mounts().at("auth/token/").unwrap().entry.clone();
-    let mut lines = listing("sys/", &routes(MetricsFor::Tokens));
+    let mut lines = listing("sys/", &routes());
     lines.extend(listing("auth/token/", TokenMethod.routes(&token).routes()));
     lines.extend(listing("identity/", Identity.routes(&token).routes()));
     lines.join("\n") + "\n"
@@ -50,16 +50,14 @@ async fn every_route_and_who_may_call_it_has_been_reviewed() {
 }
 
 #[test]
-fn metrics_are_all_that_may_be_opened() {
-    let (tokens, anybody) =
-        (listing("sys/", &routes(MetricsFor::Tokens)), listing("sys/", &routes(MetricsFor::Anybody)));
-    let opened: Vec<&String> = anybody.iter().filter(|l| !tokens.contains(l)).collect();
-    assert!(!opened.is_empty() && opened.iter().all(|l| l.ends_with(" sys/metrics")), "{opened:?}");
+fn metrics_are_all_that_listeners_may_open() {
+    let opened = routes().into_iter().filter(|r| r.opened_with_metrics);
+    assert_eq!(opened.map(|r| r.pattern.text().to_owned()).collect::<Vec<_>>(), ["metrics"]);
 }
 
 #[test]
 fn no_path_is_routed_twice() {
-    let routes = routes(MetricsFor::Tokens);
+    let routes = routes();
     for (at, route) in routes.iter().enumerate() {
         let again = routes.iter().skip(at + 1).find(|r| r.pattern.text() == route.pattern.text());
         assert!(again.is_none(), "sys/{} stands in two tables", route.pattern.text());
