@@ -1,6 +1,6 @@
 //! What holds for every manifest: nothing that is not lowered changes, once is enough, and the format does not matter.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
