@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `config` | who signs: keys, a key set's address, or a provider's |
 //! | `role/<name>` | a role; `<name>` in lower case |
+//! | `oidc-state/...` | logins through a browser that are under way |
 //!
 //! A token is verified against the keys, then its times, issuer and audience are checked, then what
 //! the role binds. Key sets that are fetched are used for some minutes; a token that no known key has
 //! signed makes them be fetched again, though not more often than every ten seconds.
 //!
-//! The same method is mounted as `oidc`. Logins through a browser are not there yet and say so.
+//! The same method is mounted as `oidc`. Logins through a browser are in [`oidc`].
 
 mod claims;
 mod config;
@@ -113,7 +114,7 @@ const BOUND_ISSUER: Field = Field::new("bound_issuer", Kind::Text, "The issuer t
 const PROVIDER_CONFIG: Field =
     Field::new("provider_config", Kind::Object, "Settings of certain providers; none is supported yet.");
 const NAMESPACE_IN_STATE: Field =
-    Field::new("namespace_in_state", Kind::Bool, "Kept for logins through a browser; true by default.");
+    Field::new("namespace_in_state", Kind::Bool, "Kept and shown; true by default.");
 
 const CONFIG_FIELDS: &[Field] = &[
     OIDC_DISCOVERY_URL,
@@ -136,8 +137,27 @@ const CONFIG_FIELDS: &[Field] = &[
 const NAME: Field = Field::new("name", Kind::Text, "Name of the role; folded to lower case.").folded();
 const ROLE: Field = Field::new("role", Kind::Text, "The role to log in with.").folded();
 const JWT: Field = Field::new("jwt", Kind::Text, "The signed token.").secret();
-const REDIRECT_URI: Field =
-    Field::new("redirect_uri", Kind::Text, "Where a login through a browser comes back to.");
+const AUTH_URL_FIELDS: &[Field] = &[
+    ROLE,
+    Field::new("redirect_uri", Kind::Text, "Where a login through a browser comes back to."),
+    Field::new(
+        "client_nonce",
+        Kind::Text,
+        "What the callback has to bring, so that nobody else ends the login.",
+    )
+    .secret(),
+    Field::new("callback_mode", Kind::Text, "client; other modes are not supported."),
+];
+const CALLBACK_FIELDS: &[Field] = &[
+    Field::new("state", Kind::Text, "The state, as the provider gave it back.").secret(),
+    Field::new("code", Kind::Text, "The provider's code.").secret(),
+    Field::new("id_token", Kind::Text, "The provider's ID token, where no code was asked for.").secret(),
+    Field::new("client_nonce", Kind::Text, "What the login began with.").secret(),
+    Field::new("nonce", Kind::Text, "Without meaning; some clients send it.").secret(),
+    Field::new("error", Kind::Text, "The error that the provider answered with."),
+    Field::new("error_description", Kind::Text, "Without meaning here."),
+    Field::new("session_state", Kind::Text, "Without meaning here.").secret(),
+];
 
 const ROLE_FIELDS: &[Field] = with_token_fields![
     NAME,
@@ -202,10 +222,15 @@ fn routes() -> Vec<Route> {
             .on(Update, roles::write)
             .on(Delete, roles::delete)
             .exists(roles::exists),
-        Route::new("oidc/auth_url", "Begins a login through a browser.", &[ROLE, REDIRECT_URI])
-            .open(Update, oidc::unavailable),
-        Route::new("oidc/callback", "Ends a login through a browser.", &[])
-            .open(Read, oidc::unavailable)
-            .open(Update, oidc::unavailable),
+        Route::new("oidc/auth_url", "Begins a login through a browser.", AUTH_URL_FIELDS)
+            .open(Update, oidc::auth_url),
+        Route::new(
+            "oidc/callback",
+            "Ends a login through a browser, or keeps what a provider posts.",
+            CALLBACK_FIELDS,
+        )
+        .open(Read, oidc::callback)
+        .open(Update, oidc::form),
+        Route::new("oidc/poll", "Not supported.", &[]).open(Update, oidc::poll),
     ]
 }

@@ -9,8 +9,8 @@ pub(crate) mod tests {
     use base64::prelude::BASE64_URL_SAFE_NO_PAD;
     use serde_json::json;
     use strongroom_core::Value;
-    use strongroom_crypto::jws::Key;
     use strongroom_crypto::ed25519::PrivateKey;
+    use strongroom_crypto::jws::Key;
 
     /// Signs claims with the Ed25519 key of a seed of equal bytes.
     pub(crate) fn sign(seed: u8, header: Value, claims: &Value) -> String {

@@ -57,6 +57,25 @@ pub async fn take<T: Record>(
     Ok(Some(value).filter(|_| !is_over))
 }
 
+/// A value that is left where it is; none as with [`take`].
+pub async fn peek<T: Record>(
+    txn: &mut Txn,
+    prefix: &[u8],
+    now: Timestamp,
+    name: &str,
+) -> Result<Option<Arc<T>>, Fault> {
+    let Some(key) = key(prefix, name) else { return Ok(None) };
+    let is_over = end_of(name.as_bytes()).is_none_or(|end| end <= now.as_second());
+    if is_over { Ok(None) } else { txn.get::<T>(&key).await }
+}
+
+/// Puts another value in the place of one that was peeked at.
+pub fn replace<T: Record>(txn: &mut Txn, prefix: &[u8], name: &str, value: &T) -> Result<(), Fault> {
+    let key =
+        key(prefix, name).ok_or_else(|| Fault::Internal("a name that was never given out".to_owned()))?;
+    txn.put(&key, value)
+}
+
 fn key(prefix: &[u8], name: &str) -> Option<Vec<u8>> {
     let (end, secret) = name.split_at_checked(END_LEN)?;
     let is_name = secret.len() == RANDOM_LEN && name.bytes().all(|b| b.is_ascii_alphanumeric());

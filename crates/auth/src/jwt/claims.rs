@@ -9,10 +9,22 @@ use strongroom_core::{Fault, Value};
 
 /// The subject, the audiences and the claims must be those that the role binds.
 pub(super) fn check(role: &Role, token: &WebToken) -> Result<(), Fault> {
+    check_audiences(role, token)?;
+    check_bound(role, token)
+}
+
+/// The same after a login through a browser, whose token is for us: a role need not bind audiences.
+pub(super) fn check_signed_in(role: &Role, token: &WebToken) -> Result<(), Fault> {
+    if role.bound_audiences.as_ref().is_some_and(|bound| !bound.is_empty()) {
+        check_audiences(role, token)?;
+    }
+    check_bound(role, token)
+}
+
+fn check_bound(role: &Role, token: &WebToken) -> Result<(), Fault> {
     if !role.bound_subject.is_empty() && token.text("sub") != role.bound_subject {
         return Err(Fault::invalid("the token's subject (sub) is not the one bound to the role"));
     }
-    check_audiences(role, token)?;
     for (name, bound) in role.bound_claims.iter().flatten() {
         check_claim(name, bound, find(token, name), role.bound_claims_type)?;
     }

@@ -57,6 +57,16 @@ impl Config {
         sets
     }
 
+    /// Whether logins through a browser bring a code, as they do unless only ID tokens are asked for.
+    pub(super) fn wants_code(&self) -> bool {
+        self.oidc_response_types.is_empty() || self.oidc_response_types.iter().any(|t| t == "code")
+    }
+
+    /// The authorities that vouch for the provider; none for the system's list.
+    pub(super) fn provider_ca(&self) -> Option<String> {
+        Some(self.oidc_discovery_ca_pem.clone()).filter(|pem| !pem.is_empty())
+    }
+
     fn addresses(&self) -> Vec<String> {
         let mut addresses: Vec<_> = self.key_sets().into_iter().map(|set| set.jwks_url).collect();
         addresses.push(self.oidc_discovery_url.clone());
@@ -171,6 +181,11 @@ fn check(config: &Config) -> Result<(), Fault> {
     }
     if !config.oidc_response_types.iter().all(|t| matches!(t.as_str(), "code" | "id_token")) {
         return Err(Fault::invalid("invalid 'oidc_response_types': use \"code\" or \"id_token\""));
+    }
+    if !config.wants_code() && config.oidc_response_mode != "form_post" {
+        return Err(Fault::invalid(
+            "'oidc_response_mode' must be \"form_post\" where 'oidc_response_types' is \"id_token\" only",
+        ));
     }
     check_keys(config)?;
     check_addresses(config)

@@ -112,10 +112,27 @@ fn unavailable() -> Fault {
     Fault::invalid("error validating token: the keys that may have signed it cannot be fetched now")
 }
 
-/// What a provider says of itself.
-struct Provider {
+/// What a provider says of itself. Endpoints that it does not name are empty.
+pub(super) struct Provider {
     issuer: String,
     key_set: KeySet,
+    pub(super) authorization_endpoint: String,
+    pub(super) token_endpoint: String,
+    pub(super) userinfo_endpoint: String,
+    /// Whether clients may show themselves in a header there.
+    pub(super) takes_basic: bool,
+}
+
+/// The provider of logins through a browser.
+pub(super) async fn provider(core: &Core, config: &Config, now: Timestamp) -> Result<Provider, Fault> {
+    let known = discover(core, config, now, USUAL_AGE).await;
+    match known {
+        Ok(provider) => Ok(provider),
+        // Why is in the log: who logs in need not know whom we ask.
+        Err(_) => discover(core, config, now, STALE_AGE).await.map_err(|_| {
+            Fault::invalid("error in obtaining the provider: it cannot be asked what it offers now")
+        }),
+    }
 }
 
 async fn discover(
@@ -128,6 +145,13 @@ async fn discover(
     struct Discovery {
         issuer: String,
         jwks_uri: String,
+        #[serde(default)]
+        authorization_endpoint: String,
+        #[serde(default)]
+        token_endpoint: String,
+        #[serde(default)]
+        userinfo_endpoint: String,
+        token_endpoint_auth_methods_supported: Option<Vec<String>>,
     }
     let base = config.oidc_discovery_url.trim_end_matches('/');
     let url = format!("{base}/.well-known/openid-configuration");
@@ -140,12 +164,38 @@ async fn discover(
             "error checking oidc discovery URL: the provider there names another address as issuer",
         ));
     }
-    check_url("jwks_uri", &read.jwks_uri)?;
-    if base.starts_with("https://") && !read.jwks_uri.starts_with("https://") {
-        return Err(Fault::invalid("error checking oidc discovery URL: its key set is not behind TLS"));
+    check_endpoint(base, "jwks_uri", &read.jwks_uri)?;
+    for (name, url) in [
+        ("authorization_endpoint", &read.authorization_endpoint),
+        ("token_endpoint", &read.token_endpoint),
+        ("userinfo_endpoint", &read.userinfo_endpoint),
+    ] {
+        if !url.is_empty() {
+            check_endpoint(base, name, url)?;
+        }
     }
     let key_set = KeySet { jwks_url: read.jwks_uri, jwks_ca_pem: config.oidc_discovery_ca_pem.clone() };
-    Ok(Provider { issuer: read.issuer, key_set })
+    let methods = read.token_endpoint_auth_methods_supported;
+    let offers = |name: &str| methods.iter().flatten().any(|m| m == name);
+    Ok(Provider {
+        issuer: read.issuer,
+        key_set,
+        authorization_endpoint: read.authorization_endpoint,
+        token_endpoint: read.token_endpoint,
+        userinfo_endpoint: read.userinfo_endpoint,
+        takes_basic: offers("client_secret_basic") || !offers("client_secret_post"),
+    })
+}
+
+/// What a provider behind TLS names must be behind TLS too.
+fn check_endpoint(base: &str, name: &str, url: &str) -> Result<(), Fault> {
+    check_url(name, url)?;
+    if base.starts_with("https://") && !url.starts_with("https://") {
+        return Err(Fault::invalid(format!(
+            "error checking oidc discovery URL: its {name} is not behind TLS"
+        )));
+    }
+    Ok(())
 }
 
 async fn fetch(

@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::role::{Role, RoleType};
-use super::{claims, dates, keys, oidc, roles};
+use super::{claims, dates, keys, roles};
 use crate::web_token::WebToken;
 use strongroom_core::engine::Times;
 use strongroom_core::token::TokenEntry;
@@ -24,10 +24,9 @@ pub(super) fn login(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
         let role = Role::find(call.txn, mount, name).await?;
         let role = role.ok_or_else(|| Fault::invalid(format!("role {name:?} could not be found")))?;
         if role.role_type == RoleType::Oidc {
-            return Err(Fault::invalid(format!(
-                "role with oidc role_type is not allowed here; {}",
-                oidc::UNAVAILABLE
-            )));
+            return Err(Fault::invalid(
+                "role with oidc role_type is not allowed here; log in through a browser, at oidc/auth_url",
+            ));
         }
         let text = call.args.text_or_empty("jwt");
         if text.is_empty() {
@@ -56,7 +55,8 @@ pub(super) async fn renew(txn: &mut Txn, mount: &Mount, entry: &TokenEntry) -> R
 
 const INTERNAL_NAME: &str = "role";
 
-fn check_dates(role: &Role, token: &WebToken, now: i64) -> Result<(), Fault> {
+/// The times of a token must hold now.
+pub(super) fn check_dates(role: &Role, token: &WebToken, now: i64) -> Result<(), Fault> {
     let shown = token
         .dates()
         .map_err(|claim| Fault::invalid(format!("error validating token: claim {claim:?} is no time")))?;
@@ -64,7 +64,8 @@ fn check_dates(role: &Role, token: &WebToken, now: i64) -> Result<(), Fault> {
         .map_err(|why| Fault::invalid(format!("error validating token: {why}")))
 }
 
-fn describe(grant: Grant, name: &str, role: &Role, token: &WebToken) -> Result<Grant, Fault> {
+/// What the claims make of the role's grant.
+pub(super) fn describe(grant: Grant, name: &str, role: &Role, token: &WebToken) -> Result<Grant, Fault> {
     let user = claims::user(role, token)?;
     let metadata = roles::with_role(claims::metadata(role, token)?, name);
     Ok(Grant {

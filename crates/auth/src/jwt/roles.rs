@@ -1,6 +1,5 @@
 //! The endpoints of roles.
 
-use super::oidc;
 use super::role::{FOLDER, Matching, Role, RoleType, key};
 use std::collections::{BTreeMap, BTreeSet};
 use strongroom_core::{BoxFuture, Call, ExistsCall, Fault, Map, Response, Value};
@@ -47,9 +46,6 @@ pub(super) fn write(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
         }
         if role.verbose_oidc_logging {
             warnings.push(VERBOSE_WARNING.to_owned());
-        }
-        if role.role_type == RoleType::Oidc {
-            warnings.push(oidc::WARNING.to_owned());
         }
         call.txn.put(&key(mount, name(&call)), &role)?;
         Ok(warnings.into_iter().fold(Response::none(), Response::warn))

@@ -8,6 +8,7 @@ use strongroom_core::core::{Plugs, Settings};
 use strongroom_core::{Class, Operation};
 use strongroom_testkit::{Harness, Reply};
 
+mod browser;
 mod fetched;
 
 struct Bench {
@@ -351,19 +352,4 @@ async fn the_client_secret_is_never_shown() {
     let bad = json!({"jwt_validation_pubkeys": [public_pem(1)], "oidc_client_secret": "canary"});
     let reply = b.write("config", bad).await;
     assert!(reply.status == 400 && !reply.body.to_string().contains("canary"));
-}
-
-#[tokio::test]
-async fn logins_through_a_browser_say_that_they_are_to_come() {
-    let b = Bench::start().await;
-    let role = json!({"user_claim": "sub", "allowed_redirect_uris": "http://localhost:8250/oidc/callback"});
-    let reply = b.write("role/r", role).await;
-    assert!(
-        reply.status == 200 && reply.at("/warnings/0").as_str().unwrap().contains("browser"),
-        "{reply:?}"
-    );
-    b.expect(&[], &[json!({})]).await;
-    let reply =
-        b.harness.call_as(None, Operation::Update, "auth/j/oidc/auth_url", json!({"role": "r"})).await;
-    assert!(reply.status == 400 && reply.body.to_string().contains("not supported yet"), "{reply:?}");
 }
