@@ -10,6 +10,7 @@ use crate::sessions::Sessions;
 use crate::source::{Found, Lease, Login, Reading, Secrets, Source};
 use crate::{compose, gather, place, process};
 use agenda::{Agenda, Item};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use strongroom_plan::Plan;
 use tokio::time::Instant;
@@ -50,14 +51,18 @@ struct Watch {
     sessions: Sessions,
     secrets: Secrets,
     agenda: Agenda,
+    /// Leased secrets whose lease is not worth renewing.
+    outlived: BTreeSet<Source>,
 }
 
 impl Watch {
     fn new(plan: Plan, sessions: Sessions, secrets: Secrets) -> Self {
-        let mut watch = Self { plan, sessions, secrets, agenda: Agenda::default() };
+        let mut watch =
+            Self { plan, sessions, secrets, agenda: Agenda::default(), outlived: BTreeSet::new() };
         watch.agenda.put(Item::Poll, watch.pause());
-        for source in watch.leased(None) {
-            watch.plan_lease(&source);
+        let sources: Vec<Source> = watch.secrets.keys().cloned().collect();
+        for source in &sources {
+            watch.plan_lease(source);
         }
         watch
     }
@@ -131,6 +136,8 @@ impl Watch {
                 let was = self.secrets.get(source);
                 let same = matches!(was, Some(Reading::Found(old)) if old.fields == found.fields && old.lease == found.lease);
                 self.secrets.insert(source.clone(), Reading::Found(found));
+                self.outlived.remove(source);
+                self.plan_lease(source);
                 Ok(!same)
             }
             Err(fault) => {
@@ -165,33 +172,32 @@ impl Watch {
         self.replace_token(login).await
     }
 
-    /// Logs in anew. The leases of the old token end with it, so that their secrets are read anew as well. The
-    /// old token is left to end by itself: its credentials are in use until everyone has read the new ones.
+    /// Logs in anew. The old token is left to end by itself: its credentials are in use until everyone has read
+    /// the new ones.
     async fn replace_token(&mut self, login: &Login) -> Result<Option<Duration>, Fault> {
         let seconds = self.sessions.replace(login).await?;
-        let mut is_new = false;
-        for source in self.leased(Some(login)) {
-            is_new |= self.reread(&source).await?;
-            self.plan_lease(&source);
-        }
-        if is_new {
-            self.write();
-        }
+        self.read_leased_anew(login);
         Ok((seconds > 0).then(|| early(seconds)))
     }
 
-    /// Everything that hangs on this token is done with a new one, and at once.
+    /// The token has ended.
     fn end_login(&mut self, login: &Login) {
         self.sessions.forget(login);
         self.agenda.drop(&Item::Token(login.clone()));
-        for source in self.leased(Some(login)) {
-            self.agenda.put(Item::Lease(source), Duration::ZERO);
+        self.read_leased_anew(login);
+    }
+
+    /// Leases end with the token that they were granted to, whoever renews them.
+    fn read_leased_anew(&mut self, login: &Login) {
+        for source in self.leased(login) {
+            self.agenda.put(Item::Lease(source.clone()), Duration::ZERO);
+            self.outlived.insert(source);
         }
     }
 
     async fn keep_lease(&mut self, source: &Source) -> Result<Option<Duration>, Fault> {
         let Some(lease) = self.lease(source).cloned() else { return Ok(None) };
-        if lease.renewable {
+        if lease.renewable && !self.outlived.contains(source) {
             match self.sessions.renew_lease(source, &lease).await {
                 Ok(seconds) if seconds > lease.seconds / 2 => return Ok(Some(early(seconds))),
                 Ok(_) => {}
@@ -235,8 +241,8 @@ impl Watch {
         }
     }
 
-    fn leased(&self, login: Option<&Login>) -> Vec<Source> {
-        let mine = self.secrets.keys().filter(|source| login.is_none_or(|login| source.login == *login));
+    fn leased(&self, login: &Login) -> Vec<Source> {
+        let mine = self.secrets.keys().filter(|source| source.login == *login);
         mine.filter(|source| self.lease(source).is_some()).cloned().collect()
     }
 

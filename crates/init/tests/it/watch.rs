@@ -99,8 +99,13 @@ fn leases_and_tokens_are_renewed_and_replaced_before_they_end() {
     wait("the second", || stand.read("f") == "second");
     stand.server.answer("PUT sys/leases/renew", 200, json!({"lease_duration": 3, "renewable": true}));
     // The token comes to its end: its leases end with it.
-    stand.server.answer("GET database/creds/app", 200, grant("third"));
+    stand.server.answer("GET database/creds/app", 503, json!({"errors": ["busy"]}));
     stand.server.answer("POST auth/token/renew-self", 200, renewed(1));
+    stand.server.wait_for("POST auth/kubernetes/login", 2);
+    let asked = stand.server.count("GET database/creds/app");
+    stand.server.wait_for("GET database/creds/app", asked + 2);
+    stand.server.answer("POST auth/token/renew-self", 200, renewed(4));
+    stand.server.answer("GET database/creds/app", 200, grant("third"));
     wait("the third", || stand.read("f") == "third");
     assert_eq!(stand.server.count("POST auth/kubernetes/login"), 2);
     let last =
