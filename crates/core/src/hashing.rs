@@ -2,13 +2,14 @@
 
 use crate::Fault;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 /// Runs slow hashes, a few at a time; refuses with 429 when too many wait.
 pub struct HashingPool {
     running: Arc<Semaphore>,
     waiting: AtomicUsize,
+    done: AtomicU64,
 }
 
 /// How many may wait: at some 60 ms a hash the last one in the queue waits a few seconds.
@@ -17,7 +18,11 @@ const MAX_WAITING: usize = 128;
 impl Default for HashingPool {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { running: Arc::new(Semaphore::new(cores)), waiting: AtomicUsize::new(0) }
+        Self {
+            running: Arc::new(Semaphore::new(cores)),
+            waiting: AtomicUsize::new(0),
+            done: AtomicU64::new(0),
+        }
     }
 }
 
@@ -36,7 +41,14 @@ impl HashingPool {
             drop(permit);
             result
         });
-        done.await.map_err(|e| Fault::Internal(format!("hashing a password failed: {e}")))
+        let done = done.await.map_err(|e| Fault::Internal(format!("hashing a password failed: {e}")))?;
+        self.done.fetch_add(1, Ordering::Relaxed);
+        Ok(done)
+    }
+
+    /// How many hashes were made or checked.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 }
 

@@ -240,3 +240,45 @@ async fn an_open_barrier_is_not_enough_to_let_requests_in() {
     assert_eq!(read(&h, "sys/mounts").await.status, 200);
     assert_eq!(stranger(&h, Operation::Read, "sys/health", Value::Null).await.status, 200);
 }
+
+/// CVE-2026-46405: an error mints no token. Here the answer that holds it cannot be written to the trail,
+/// whose only device takes datagrams: the request's entry just fits one, the answer's does not.
+#[tokio::test]
+async fn a_root_token_whose_answer_is_withheld_is_taken_back() {
+    const LONGEST: usize = 65_507;
+    let mut h = empty();
+    let keys = set_up(&mut h, 1, 1).await;
+    let trail = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    trail.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    let address = trail.local_addr().unwrap().to_string();
+    let options = json!({ "address": address, "socket_type": "udp" });
+    assert_eq!(write(&h, "sys/audit/udp", json!({ "type": "socket", "options": options })).await, 204);
+    let heard = || {
+        let mut entry = vec![0; LONGEST];
+        let length = trail.recv(&mut entry).unwrap();
+        String::from_utf8_lossy(&entry[..length]).into_owned()
+    };
+    // Enabling it is heard of, or not, before the first of these.
+    let next = |kind: &str| loop {
+        let entry = heard();
+        if entry.contains("generate-root/update") && entry.contains(kind) {
+            break entry;
+        }
+    };
+    let started = put(&h, "sys/generate-root/attempt", json!({})).await;
+    let nonce = started.at("/nonce").as_str().unwrap().to_owned();
+    let body = |nonce: &str, padding: usize| {
+        let mut body = json!({ "key": keys[0], "nonce": nonce });
+        body["p".repeat(padding)] = json!(1);
+        body
+    };
+    let other = nonce.chars().rev().collect::<String>();
+    assert_eq!(put(&h, "sys/generate-root/update", body(&other, 1)).await.status, 400);
+    let padding = LONGEST - next("\"type\":\"request\"").len() - 20;
+    let before = read(&h, "sys/internal/counters/tokens").await.at("/data/counters/service_tokens/total");
+    let withheld = put(&h, "sys/generate-root/update", body(&nonce, padding)).await;
+    assert_eq!((withheld.status, withheld.at("/encoded_token")), (500, Value::Null));
+    while next("\"type\":\"request\"").len() < LONGEST - 100 {}
+    let after = read(&h, "sys/internal/counters/tokens").await.at("/data/counters/service_tokens/total");
+    assert!(before.is_u64() && before == after, "{before} {after}");
+}

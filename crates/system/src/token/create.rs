@@ -91,9 +91,9 @@ async fn make(call: Call<'_>, orphan: bool, role: Option<Arc<Role>>) -> Result<R
     let grant = Grant {
         kind: asked.kind,
         id: asked.id,
-        policies,
         // Whether `default` belongs to it was settled above.
-        no_default_policy: true,
+        no_default_policy: !policies.iter().any(|p| p == "default" || p == "root"),
+        policies,
         ttl: asked.ttl,
         max_ttl: role.as_ref().map_or(0, |r| r.token_explicit_max_ttl),
         explicit_max_ttl: asked.explicit_max_ttl,
