@@ -99,7 +99,7 @@ fn request_view(case: &Case) -> RequestView<'_> {
         id: &case.request.id,
         operation: case.operation.as_str(),
         path: case.request.path.as_str(),
-        mount_type: mounted.map_or("", |m| &m.entry.kind),
+        mount_type: mounted.map_or("", |m| m.entry.shown_kind()),
         mount_point: mounted.map_or("", |m| &m.full_path),
         mount_accessor: mounted.map_or("", |m| &m.entry.accessor),
         mount_class: mounted.map_or("", |m| m.entry.class.as_str()),
@@ -111,7 +111,7 @@ fn request_view(case: &Case) -> RequestView<'_> {
         remote_port: case.request.remote.port,
         wrap_ttl: case.request.wrap_ttl.unwrap_or(0),
         headers: Vec::new(),
-        namespace: ("root", ""),
+        namespace: case.named(),
         client_certificate_serial_number: "",
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::core::SYSTEM_MOUNT;
 use crate::mount::{Class, MountConfig};
+use crate::namespace::{Namespace, NamespaceId};
 use crate::policies::PolicyRecord;
 use crate::token::TokenKeys;
 use crate::tokens::Made;
@@ -9,7 +10,7 @@ use crate::{Core, Fault, Grant, Mount, Record, keys};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strongroom_audit::DeviceConfig;
-use strongroom_crypto::random;
+use strongroom_crypto::{digest, random};
 
 /// Who this cluster is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ pub(crate) fn system_mount(id: &str, uuid: &str) -> Mount {
 fn plain_mount(id: &str, uuid: &str, class: Class, path: &str, kind: &str, description: &str) -> Mount {
     Mount {
         id: id.to_owned(),
-        namespace: keys::ROOT_NAMESPACE.to_owned(),
+        namespace: NamespaceId::ROOT,
         class,
         path: path.to_owned(),
         kind: kind.to_owned(),
@@ -69,6 +70,42 @@ fn plain_mount(id: &str, uuid: &str, class: Class, path: &str, kind: &str, descr
         external_entropy_access: false,
         removed: false,
     }
+}
+
+/// `sys/`, and those that hold tokens' secrets, identity and tokens, with these ids.
+fn first_mounts([cubbyhole, token, identity]: [String; 3]) -> Vec<Mount> {
+    let cubbyhole = plain_mount(
+        &cubbyhole,
+        "",
+        Class::Secret,
+        "cubbyhole/",
+        "cubbyhole",
+        "per-token private secret storage",
+    );
+    let token = plain_mount(&token, "", Class::Auth, "token/", "token", "token based credentials");
+    let identity = plain_mount(&identity, "", Class::Secret, "identity/", "identity", "identity store");
+    let config = MountConfig {
+        passthrough_request_headers: vec!["Authorization".to_owned()],
+        ..MountConfig::default()
+    };
+    let identity = Mount { config, ..identity };
+    vec![system_mount(SYSTEM_MOUNT, ""), Mount { local: true, ..cubbyhole }, identity, token]
+}
+
+/// The mounts that a namespace other than root has from the beginning. They are not on record: all that
+/// is their own follows from the namespace.
+pub(crate) fn built_in_mounts(namespace: &Namespace) -> Vec<Mount> {
+    let mut mounts = first_mounts(["cubbyhole", "token", "identity"].map(str::to_owned));
+    for mount in &mut mounts {
+        mount.namespace = namespace.id.clone();
+        let seed = digest::sha256(format!("{} {}", namespace.uuid, mount.kind).as_bytes());
+        let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+        let part = |from: usize, to: usize| hex.get(from..to).unwrap_or("");
+        let prefix = if mount.class == Class::Auth { "auth_" } else { "" };
+        mount.accessor = format!("{prefix}{}_{}", mount.shown_kind(), part(32, 40));
+        mount.uuid = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-");
+    }
+    mounts
 }
 
 impl Core {
@@ -95,23 +132,8 @@ impl Core {
     }
 
     fn first_mounts(&self) -> Vec<Mount> {
-        let id = || format!("m{}", random::base62(self.random.as_ref(), 9));
-        let cubbyhole = plain_mount(
-            &id(),
-            "",
-            Class::Secret,
-            "cubbyhole/",
-            "cubbyhole",
-            "per-token private secret storage",
-        );
-        let token = plain_mount(&id(), "", Class::Auth, "token/", "token", "token based credentials");
-        let identity = plain_mount(&id(), "", Class::Secret, "identity/", "identity", "identity store");
-        let config = MountConfig {
-            passthrough_request_headers: vec!["Authorization".to_owned()],
-            ..MountConfig::default()
-        };
-        let identity = Mount { config, ..identity };
-        vec![system_mount(SYSTEM_MOUNT, ""), Mount { local: true, ..cubbyhole }, identity, token]
+        let id = |_| format!("m{}", random::base62(self.random.as_ref(), 9));
+        first_mounts([(); 3].map(id))
     }
 
     /// `kv_1a2b3c4d`

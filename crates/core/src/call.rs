@@ -1,9 +1,11 @@
 //! What a handler is given.
 
-use crate::mount::Mounted;
+use crate::mount::{MountTable, Mounted};
+use crate::namespace::Namespace;
 use crate::request::Request;
-use crate::token::Token;
-use crate::{Core, Mount, Txn};
+use crate::token::{self, Token, TokenEntry};
+use crate::{Core, Fault, Mount, Txn};
+use std::borrow::Cow;
 use std::sync::Arc;
 use strongroom_wire::Operation;
 use strongroom_wire::field::Args;
@@ -20,6 +22,11 @@ pub struct Authorized<'a> {
     pub token: Option<&'a Token>,
     /// Whether policy gives `sudo` on this path.
     pub sudo: bool,
+    /// The namespace that the request is made in, with its mounts.
+    pub space: &'a Arc<MountTable>,
+    /// What the policies of the caller's token have before a path of this namespace: the way from the
+    /// token's namespace to it.
+    pub from_token: &'a str,
     /// Where the request was routed.
     pub mounted: &'a Arc<Mounted>,
     /// The path below the mount.
@@ -38,15 +45,63 @@ pub struct Call<'a> {
     pub txn: &'a mut Txn,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// The mount.
     pub fn mount(&self) -> &Mount {
         &self.req.mounted.entry
     }
 
+    /// The mounts of the request's namespace.
+    pub fn mounts(&self) -> &'a Arc<MountTable> {
+        self.req.space
+    }
+
+    /// The namespace that the request is made in.
+    pub fn namespace(&self) -> &'a Namespace {
+        &self.req.space.namespace
+    }
+
     /// A key in the mount's own storage.
     pub fn key(&self, name: &str) -> Vec<u8> {
         self.req.mounted.entry.key(name)
+    }
+
+    /// A path below the request's namespace as the policies of the caller's token have it.
+    pub fn as_policies_have_it<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        match self.req.from_token {
+            "" => Cow::Borrowed(path),
+            between => Cow::Owned(format!("{between}{path}")),
+        }
+    }
+
+    /// The record of a good token that belongs to the request's namespace; none for any other.
+    pub async fn find_token(&self, token: &str) -> Result<Option<Arc<TokenEntry>>, Fault> {
+        if self.namespace().id.as_str() == token::namespace_of(token) {
+            self.core.find_token(token).await
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The same by accessor.
+    pub async fn find_accessor(&self, accessor: &str) -> Result<Option<Arc<TokenEntry>>, Fault> {
+        if self.owns(accessor) { self.core.find_accessor(accessor).await } else { Ok(None) }
+    }
+
+    /// The record of a wrapping token of the request's namespace that was not used yet; none for anything
+    /// else.
+    pub async fn find_wrapping(&self, token: &str) -> Result<Option<Arc<TokenEntry>>, Fault> {
+        if self.namespace().id.as_str() == token::namespace_of(token) {
+            self.core.find_wrapping(token).await
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Whether an accessor, a lease id or the id of an entity, an alias or a group belongs to the request's
+    /// namespace. What does not is not there, for whoever asks here.
+    pub fn owns(&self, identifier: &str) -> bool {
+        self.namespace().id.owns(identifier)
     }
 
     /// Whether an answer may be given as JSON made before: nobody wraps it or adds to it.
@@ -64,6 +119,8 @@ impl Call<'_> {
 pub struct ExistsCall<'a> {
     /// The server.
     pub core: &'a Arc<Core>,
+    /// The namespace that the request is made in, with its mounts.
+    pub space: &'a Arc<MountTable>,
     /// Where the request was routed.
     pub mounted: &'a Arc<Mounted>,
     /// The caller's token.

@@ -6,9 +6,11 @@ use crate::headers::AuditedHeaders;
 use crate::jobs::Tombstones;
 use crate::metrics::Metrics;
 use crate::mount::{Class, Mount, MountTable, Mounted};
+use crate::namespace::{Namespace, NamespaceId};
 use crate::outbound::{Outbound, Outgoing};
 use crate::policies::AclCache;
 use crate::quota::Quotas;
+use crate::realm::Realm;
 use crate::token::TokenSealer;
 use crate::{Fault, Txn};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -178,7 +180,7 @@ pub struct Core {
     pub(crate) jobs_wake: Notify,
     pub(crate) expiry_wake: Notify,
     tokens: ArcSwapOption<TokenSealer>,
-    mounts: ArcSwap<MountTable>,
+    realm: ArcSwap<Realm>,
     pub(crate) presences: crate::presence::Presences,
     policy_generation: AtomicU64,
     /// Rises with every unsealing and sealing, so that the workers of an older one end.
@@ -217,7 +219,7 @@ impl Core {
             jobs_wake: Notify::new(),
             expiry_wake: Notify::new(),
             tokens: ArcSwapOption::empty(),
-            mounts: ArcSwap::default(),
+            realm: ArcSwap::default(),
             presences: crate::presence::Presences::default(),
             policy_generation: AtomicU64::new(0),
             era: AtomicU64::new(0),
@@ -243,9 +245,14 @@ impl Core {
         self.live.store(false, Ordering::Release);
     }
 
-    /// The current snapshot of all mounts.
+    /// The current snapshot of all namespaces and their mounts.
+    pub fn realm(&self) -> arc_swap::Guard<Arc<Realm>> {
+        self.realm.load()
+    }
+
+    /// The mounts of the root namespace.
     pub fn mounts(&self) -> Arc<MountTable> {
-        self.mounts.load_full()
+        self.realm.load().root().clone()
     }
 
     /// Puts a mount's plug and routes beside its record; none if its type is not known here.
@@ -261,9 +268,29 @@ impl Core {
         if guard.is_none() { Err(Fault::Sealed) } else { Ok(guard) }
     }
 
-    /// An empty transaction.
+    /// An empty transaction in the root namespace.
     pub fn txn(&self) -> Txn {
         Txn::new(self.barrier.clone())
+    }
+
+    /// An empty transaction in a namespace, which must be there still when it is committed.
+    pub fn txn_in(&self, namespace: &Namespace) -> Txn {
+        let txn = self.txn_within(namespace.id.clone());
+        if namespace.id.is_root() { txn } else { txn.guarded(namespace.record_key()) }
+    }
+
+    /// An empty transaction in the namespace of a mount, which must be there still when it is committed.
+    pub fn txn_of(&self, mount: &Mount) -> Result<Txn, Fault> {
+        if mount.namespace.is_root() {
+            return Ok(self.txn());
+        }
+        let space = self.space(&mount.namespace).ok_or(Fault::NoNamespace)?;
+        Ok(self.txn_in(&space.namespace))
+    }
+
+    /// An empty transaction in a namespace, be it one that is being removed.
+    pub(crate) fn txn_within(&self, namespace: NamespaceId) -> Txn {
+        Txn::within(self.barrier.clone(), namespace)
     }
 
     /// Commits and makes what was written take effect.
@@ -297,8 +324,8 @@ impl Core {
         self.tokens.store(tokens);
     }
 
-    pub(crate) fn set_mounts(&self, table: MountTable) {
-        self.mounts.store(Arc::new(table));
+    pub(crate) fn set_realm(&self, realm: Realm) {
+        self.realm.store(Arc::new(realm));
     }
 
     pub(crate) fn next_era(&self) -> u64 {
@@ -318,7 +345,8 @@ impl Core {
         let system = self
             .plug(crate::bootstrap::system_mount(SYSTEM_MOUNT, ""))
             .ok_or_else(|| Fault::Internal("there is no engine of type \"system\"".to_owned()))?;
-        self.set_mounts(MountTable::new([Arc::new(system)]));
+        let root = MountTable::new(Namespace::default(), [Arc::new(system)]);
+        self.set_realm(Realm::new(Arc::new(root), []));
         Ok(())
     }
 }

@@ -1,9 +1,13 @@
 //! What a commit changes beyond the store. It is read off the keys, so that the commits of other
 //! nodes can take effect by the same way.
 
-use crate::mount::{Mount, MountTable};
+use crate::bootstrap::built_in_mounts;
+use crate::mount::{Mount, MountTable, Mounted};
+use crate::namespace::{Namespace, NamespaceId};
+use crate::realm::Realm;
 use crate::txn::Written;
 use crate::{Core, Fault, keys};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Records that do not say who may do what. Whatever is not named here outdates what is remembered of
@@ -16,10 +20,15 @@ impl Core {
     pub(crate) async fn changed(&self, written: &Written) -> Result<(), Fault> {
         let mut seen = Seen::default();
         let mut outdates = written.ends_tokens;
-        for name in written.keys.iter().filter_map(|k| keys::core_name(k)) {
+        for (namespace, name) in written.keys.iter().filter_map(|k| keys::split(k)) {
             let is = |kind: &str| name.starts_with(kind.as_bytes());
             outdates |= !is(keys::TOKEN) && !NOTHING_TO_RIGHTS.iter().any(|kind| is(kind));
-            seen.mounts |= is(keys::MOUNT);
+            if is(keys::MOUNT) {
+                seen.mounts.insert(namespace.to_owned());
+            }
+            if let Some(path) = name.strip_prefix(keys::NAMESPACE.as_bytes()) {
+                seen.namespaces.insert(String::from_utf8_lossy(path).into_owned());
+            }
             seen.policies |= is(keys::POLICY);
             seen.quotas |= is(keys::QUOTA) || is(keys::CONFIG);
             seen.headers |= is(keys::CONFIG);
@@ -49,8 +58,8 @@ impl Core {
             self.load_tombstones().await?;
             self.jobs_wake.notify_one();
         }
-        if seen.mounts {
-            self.load_mounts().await?;
+        if !seen.mounts.is_empty() || !seen.namespaces.is_empty() {
+            self.reload_mounts(&seen.mounts, &seen.namespaces).await?;
         }
         if seen.quotas {
             self.load_quotas().await?;
@@ -65,30 +74,80 @@ impl Core {
         Ok(())
     }
 
-    /// Makes the routing snapshot from the stored mounts. A mount whose type is not known to this
-    /// program is left alone and named in the log.
+    /// Makes the routing snapshot from the stored namespaces and mounts.
     pub(crate) async fn load_mounts(&self) -> Result<(), Fault> {
+        let root = self.read_table(Namespace::default()).await?;
         let mut txn = self.txn();
-        let mut mounts = Vec::new();
-        for id in txn.names(&keys::core(keys::MOUNT, "")).await? {
-            let Some(entry) = txn.get::<Mount>(&keys::core(keys::MOUNT, &id)).await? else { continue };
-            match self.plug(Mount::clone(&entry)) {
-                Some(mounted) => mounts.push(Arc::new(mounted)),
-                None => tracing::error!(
-                    path = entry.full_path(),
-                    kind = entry.kind,
-                    "a mount of unknown type is off"
-                ),
+        let mut others = Vec::new();
+        for path in txn.names(&Namespace::key("")).await? {
+            if let Some(record) = txn.get::<Namespace>(&Namespace::key(&path)).await? {
+                others.push(self.read_table(Namespace::clone(&record)).await?);
             }
         }
-        self.set_mounts(MountTable::new(mounts));
+        self.set_realm(Realm::new(root, others));
         Ok(())
+    }
+
+    /// Brings the routing snapshot up to what is stored of the mounts of these namespaces, by id, and of
+    /// these namespaces themselves, by path.
+    async fn reload_mounts(&self, mounts: &BTreeSet<String>, paths: &BTreeSet<String>) -> Result<(), Fault> {
+        let mut realm = Realm::clone(&self.realm());
+        for path in paths {
+            match self.txn().get::<Namespace>(&Namespace::key(path)).await? {
+                None => realm.remove(path),
+                Some(record) => match realm.at(path).filter(|t| t.namespace.id == record.id).cloned() {
+                    Some(table) => realm.put(Arc::new(table.renamed(Namespace::clone(&record)))),
+                    None => realm.put(self.read_table(Namespace::clone(&record)).await?),
+                },
+            }
+        }
+        for id in mounts {
+            // Of one that is gone, or is being made elsewhere, there is nothing to show.
+            if let Some(table) = realm.by_id(id).cloned() {
+                realm.put(self.read_table(table.namespace.clone()).await?);
+            }
+        }
+        self.set_realm(realm);
+        Ok(())
+    }
+
+    /// A namespace with its mounts. One whose type is not known to this program is left alone and named
+    /// in the log.
+    async fn read_table(&self, namespace: Namespace) -> Result<Arc<MountTable>, Fault> {
+        let mut mounts: Vec<Arc<Mounted>> = Vec::new();
+        let mut plug = |entry: Mount| {
+            let (path, kind) = (entry.full_path(), entry.kind.clone());
+            match self.plug(entry) {
+                Some(mounted) => mounts.push(Arc::new(mounted)),
+                None => {
+                    tracing::error!(namespace = namespace.path, path, kind, "a mount of unknown type is off")
+                }
+            }
+        };
+        if !namespace.id.is_root() {
+            built_in_mounts(&namespace).into_iter().for_each(&mut plug);
+        }
+        let mut txn = self.txn_within(namespace.id.clone());
+        for id in txn.names(&txn.key(keys::MOUNT, "")).await? {
+            if let Some(entry) = txn.get::<Mount>(&txn.key(keys::MOUNT, &id)).await? {
+                plug(Mount::clone(&entry));
+            }
+        }
+        Ok(Arc::new(MountTable::new(namespace, mounts)))
+    }
+
+    /// The mounts of a namespace; none if there is no such namespace.
+    pub fn space(&self, id: &NamespaceId) -> Option<Arc<MountTable>> {
+        self.realm().by_id(id.as_str()).cloned()
     }
 }
 
 #[derive(Default)]
 struct Seen {
-    mounts: bool,
+    /// Ids of namespaces.
+    mounts: BTreeSet<String>,
+    /// Paths of namespaces.
+    namespaces: BTreeSet<String>,
     policies: bool,
     quotas: bool,
     headers: bool,
@@ -99,6 +158,7 @@ struct Seen {
 
 impl Seen {
     fn reads_anew(&self) -> bool {
-        self.mounts || self.quotas || self.headers || self.jobs
+        let mounts = !self.mounts.is_empty() || !self.namespaces.is_empty();
+        mounts || self.quotas || self.headers || self.jobs
     }
 }

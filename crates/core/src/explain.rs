@@ -1,5 +1,7 @@
 //! Why a token may or may not do something: the deciding rule, for those allowed to ask.
 
+use crate::namespace::Namespace;
+use crate::pipeline::find_route;
 use crate::route::Access;
 use crate::{Core, Map, Operation, Path};
 use strongroom_policy::{Acl, Ask, Explanation};
@@ -14,13 +16,27 @@ pub struct Outlook {
 }
 
 impl Core {
-    /// Explains what policy says of a request by a token with these merged policies. A write is asked as an
+    /// Explains what policy says of a request by a token of a namespace, with these merged policies. The
+    /// path begins below that namespace, and may lead into one below it. A write is asked as an
     /// update; the body is not looked at unless it is given.
-    pub fn explain(&self, acl: &Acl, operation: Operation, path: Path, params: &Map) -> Outlook {
+    pub fn explain(
+        &self,
+        acl: &Acl,
+        namespace: &Namespace,
+        operation: Operation,
+        path: Path,
+        params: &Map,
+    ) -> Outlook {
         let path = if operation == Operation::List { path.into_folder() } else { path };
-        let access = self.access_of(operation, path.as_str());
         let written = path.as_str();
-        let folded = self.find_route(written).and_then(|routed| routed.fold(written));
+        let realm = self.realm();
+        let found = realm.find(&namespace.path, written).map(|(table, skip)| (table, written.split_at(skip)));
+        let routed = found.and_then(|(table, (_, local))| find_route(table, local));
+        let access = routed.as_ref().and_then(|r| r.access(operation));
+        let folded = routed.zip(found).and_then(|(routed, (_, (below, local)))| {
+            let folded = routed.fold(local)?;
+            Some(format!("{below}{folded}"))
+        });
         let ask = Ask {
             operation,
             path: folded.as_deref().unwrap_or(written),
@@ -36,14 +52,5 @@ impl Core {
             explanation = acl.explain(&Ask { written: plain, ..ask });
         }
         Outlook { access, explanation }
-    }
-
-    /// Who may call an operation at a path; none where there is no such route.
-    pub fn access_of(&self, operation: Operation, path: &str) -> Option<Access> {
-        let mounts = self.mounts();
-        let mounted = mounts.resolve(path)?;
-        let local = path.get(mounted.full_path.len()..).unwrap_or("");
-        let (at, _) = mounted.table.find(local)?;
-        mounted.table.routes().get(at)?.operation(operation).map(|op| op.access)
     }
 }

@@ -18,6 +18,8 @@ pub enum Fault {
     NotFound,
     /// 404: no route at this path.
     NoRoute(String),
+    /// 404: the request names a namespace that is not there.
+    NoNamespace,
     /// 405: the path exists, the operation does not.
     Unsupported,
     /// 429.
@@ -45,7 +47,7 @@ impl Fault {
         match self {
             Self::Invalid(_) | Self::BadCredentials(_) => 400,
             Self::Denied | Self::Refused(_) => 403,
-            Self::NotFound | Self::NoRoute(_) => 404,
+            Self::NotFound | Self::NoRoute(_) | Self::NoNamespace => 404,
             Self::Unsupported => 405,
             Self::TooMany(_) => 429,
             Self::Sealed => 503,
@@ -66,6 +68,7 @@ impl Fault {
             | Self::Status(_, m) => vec![m.clone()],
             Self::NotFound | Self::Answer(..) => Vec::new(),
             Self::NoRoute(path) => vec![format!("no handler for route \"{path}\". route entry not found.")],
+            Self::NoNamespace => vec!["namespace not found".to_owned()],
             Self::Unsupported => vec!["1 error occurred:\n\t* unsupported operation\n\n".to_owned()],
             Self::Sealed => vec!["Vault is sealed".to_owned()],
             Self::Conflict => vec!["the entry was changed by others again and again; try again".to_owned()],

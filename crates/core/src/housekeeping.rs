@@ -2,6 +2,7 @@
 //! logins that mean nothing any more.
 
 use crate::lockout::Failures;
+use crate::namespace::NamespaceId;
 use crate::{Core, Fault, keys, ttl};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +31,20 @@ impl Core {
 
     /// Removes counts of failed logins that are long over, so that names nobody has do not pile up.
     pub async fn forget_old_failures(self: &Arc<Self>) -> Result<usize, Fault> {
-        let (prefix, now) = (keys::core(keys::LOCKOUT, ""), self.clock.now());
+        let mut namespaces = vec![NamespaceId::ROOT];
+        namespaces.extend(self.realm().others().map(|t| t.namespace.id.clone()));
+        let mut removed = 0;
+        for namespace in namespaces {
+            removed += self.forget_old_failures_in(namespace).await?;
+        }
+        Ok(removed)
+    }
+
+    async fn forget_old_failures_in(self: &Arc<Self>, namespace: NamespaceId) -> Result<usize, Fault> {
+        let (prefix, now) = (keys::within(namespace.as_str(), keys::LOCKOUT, ""), self.clock.now());
         let (mut after, mut removed) = (None, 0);
         loop {
-            let mut txn = self.txn();
+            let mut txn = self.txn_within(namespace.clone());
             let page = txn.list(&prefix, after.as_deref(), SLICE).await?;
             for key in &page {
                 let failures = txn.get::<Failures>(key).await?;

@@ -4,6 +4,7 @@
 use crate::identity::{aliases, groups};
 use crate::lease::{LeaseEntry, LeaseRecord};
 use crate::mount::Class;
+use crate::namespace::{Namespace, NamespaceId};
 use crate::token::{Kind, TokenEntry};
 use crate::{Core, Fault, Mount, Record, Txn, keys};
 use arc_swap::ArcSwap;
@@ -24,6 +25,9 @@ pub enum Job {
     },
     /// Revoke every lease and token below a path prefix that was given before a moment.
     RevokePrefix {
+        /// The namespace of the leases.
+        #[serde(default)]
+        namespace: NamespaceId,
         /// Of lease ids.
         prefix: String,
         /// Leases given later are spared.
@@ -42,6 +46,11 @@ pub enum Job {
         mount: Box<Mount>,
         /// When it was disabled.
         before: Timestamp,
+    },
+    /// A namespace was deleted: revoke its leases, remove all that is left of it.
+    RemoveNamespace {
+        /// Its record.
+        namespace: Box<Namespace>,
     },
 }
 
@@ -74,18 +83,47 @@ impl Job {
         txn.put(&keys::core(keys::JOB, &format!("{kind}{}", random::base62(random, 12))), self)
     }
 
-    fn prefix(&self) -> Option<(String, Timestamp)> {
+    fn prefix(&self) -> Option<Tombstone> {
         match self {
-            Self::Belongings { .. } | Self::GroupMembers { .. } => None,
-            Self::RevokePrefix { prefix, before, .. } => Some((prefix.clone(), *before)),
-            Self::RemoveMount { mount, before } => Some((mount.full_path(), *before)),
+            // Of a namespace that is gone nothing is found any more; there is nothing to look up.
+            Self::Belongings { .. } | Self::GroupMembers { .. } | Self::RemoveNamespace { .. } => None,
+            Self::RevokePrefix { namespace, prefix, before, .. } => {
+                Some(Tombstone { namespace: namespace.clone(), prefix: prefix.clone(), before: *before })
+            }
+            Self::RemoveMount { mount, before } => {
+                let (namespace, prefix) = (mount.namespace.clone(), mount.full_path());
+                Some(Tombstone { namespace, prefix, before: *before })
+            }
         }
+    }
+
+    /// The namespace that the work lies in.
+    fn namespace(&self) -> NamespaceId {
+        match self {
+            Self::Belongings { accessor: id } | Self::GroupMembers { group: id } => NamespaceId::of(id),
+            Self::RevokePrefix { namespace, .. } => namespace.clone(),
+            Self::RemoveMount { mount, .. } => mount.namespace.clone(),
+            Self::RemoveNamespace { namespace } => namespace.id.clone(),
+        }
+    }
+}
+
+/// Leases of a namespace below a prefix that were given before a moment.
+struct Tombstone {
+    namespace: NamespaceId,
+    prefix: String,
+    before: Timestamp,
+}
+
+impl Tombstone {
+    fn covers(&self, namespace: &NamespaceId, issued: Timestamp, id: &str) -> bool {
+        issued <= self.before && self.namespace == *namespace && below(&self.prefix, id)
     }
 }
 
 /// What unfinished jobs have ended already.
 #[derive(Default)]
-pub struct Tombstones(ArcSwap<Vec<(String, Timestamp)>>);
+pub struct Tombstones(ArcSwap<Vec<Tombstone>>);
 
 impl Tombstones {
     /// Whether a token was made below a prefix that is being revoked. One that has no lease, since it
@@ -96,13 +134,16 @@ impl Tombstones {
             return false;
         }
         let id = token.lease_id();
-        all.iter().any(|(prefix, before)| token.issued <= *before && below(prefix, &id))
+        all.iter().any(|stone| stone.covers(&token.namespace, token.issued, &id))
     }
 
     /// Whether a lease was given below a prefix that is being revoked.
     pub fn covers_lease(&self, lease: &LeaseEntry) -> bool {
         let all = self.0.load();
-        all.iter().any(|(prefix, before)| lease.issued <= *before && below(prefix, &lease.id))
+        !all.is_empty() && {
+            let namespace = NamespaceId::of(&lease.id);
+            all.iter().any(|stone| stone.covers(&namespace, lease.issued, &lease.id))
+        }
     }
 }
 
@@ -167,18 +208,23 @@ impl Core {
     /// One bounded commit of one job.
     async fn slice(self: &Arc<Self>, name: &str) -> Result<(), Fault> {
         let (key, place_key) = (keys::core(keys::JOB, name), keys::core(keys::JOB_PLACE, name));
-        let mut txn = self.txn();
-        let Some(job) = txn.get::<Job>(&key).await? else { return Ok(()) };
+        let Some(job) = self.txn().get::<Job>(&key).await? else { return Ok(()) };
+        let mut txn = self.txn_within(job.namespace());
+        // Once more, so that the commit depends on it.
+        if !txn.exists(&key).await? {
+            return Ok(());
+        }
         let mut place = txn.get::<Place>(&place_key).await?.map_or_else(Place::default, |p| Place::clone(&p));
         let done = match job.as_ref() {
             Job::Belongings { accessor } => self.clear_belongings(&mut txn, accessor).await?,
-            Job::RevokePrefix { prefix, before, force } => {
+            Job::RevokePrefix { prefix, before, force, .. } => {
                 self.revoke_below(&mut txn, &mut place, prefix, *before, *force).await?
             }
             Job::GroupMembers { group } => groups::clear_members(&mut txn, group, SLICE).await?,
             Job::RemoveMount { mount, before } => {
                 self.remove_mount(&mut txn, &mut place, mount, *before).await?
             }
+            Job::RemoveNamespace { namespace } => self.remove_namespace(&mut txn, namespace).await?,
         };
         // A pass that had to leave something out begins again later.
         let unread = if done { place.unread.take() } else { None };
@@ -226,8 +272,8 @@ impl Core {
         before: Timestamp,
         force: bool,
     ) -> Result<bool, Fault> {
-        let after = (!place.after.is_empty()).then(|| keys::core(keys::LEASE, &place.after));
-        let page = txn.list(&keys::core(keys::LEASE, prefix), after.as_deref(), SLICE).await?;
+        let after = (!place.after.is_empty()).then(|| txn.key(keys::LEASE, &place.after));
+        let page = txn.list(&txn.key(keys::LEASE, prefix), after.as_deref(), SLICE).await?;
         for key in &page {
             let Some(id) = lease_id(key) else { continue };
             if below(prefix, &id)
@@ -279,7 +325,7 @@ impl Core {
             return Ok(false);
         }
         if mount.class == Class::Auth {
-            let counts = keys::core(keys::LOCKOUT, &format!("{}/", mount.id));
+            let counts = txn.key(keys::LOCKOUT, &format!("{}/", mount.id));
             let found = txn.list(&counts, None, SLICE).await?;
             for key in &found {
                 txn.delete(key);
@@ -292,13 +338,68 @@ impl Core {
         Ok(true)
     }
 
+    /// The leases first, for what they stand for lies outside; then the tokens, whose entries among the
+    /// children of others and in the index of what expires lie outside too; then all the rest.
+    async fn remove_namespace(self: &Arc<Self>, txn: &mut Txn, namespace: &Namespace) -> Result<bool, Fault> {
+        let leases = txn.list(&txn.key(keys::LEASE, ""), None, SLICE).await?;
+        for key in &leases {
+            if let Some(id) = lease_id(key) {
+                self.end_for_good(txn, &id).await?;
+            }
+            txn.delete(key);
+        }
+        if !leases.is_empty() {
+            return Ok(false);
+        }
+        let tokens = txn.list(&txn.key(keys::TOKEN, ""), None, SLICE).await?;
+        for key in &tokens {
+            if let Ok(Some(entry)) = txn.get::<TokenEntry>(key).await {
+                crate::tokens::forget(txn, &entry);
+            }
+            txn.delete(key);
+        }
+        if !tokens.is_empty() {
+            return Ok(false);
+        }
+        let rest = txn.list(&keys::all_of(namespace.id.as_str()), None, SLICE).await?;
+        for key in &rest {
+            txn.delete(key);
+        }
+        Ok(rest.is_empty())
+    }
+
+    /// Ends a lease of a namespace that is gone: neither an engine that fails nor a record that cannot be
+    /// read keeps anything of it.
+    async fn end_for_good(self: &Arc<Self>, txn: &mut Txn, id: &str) -> Result<(), Fault> {
+        let ended = match txn.get::<LeaseRecord>(&crate::lease::lease_key(id)).await {
+            Ok(Some(record)) => match record.as_ref() {
+                // What belongs to the token is removed with the namespace.
+                LeaseRecord::Token { accessor } => {
+                    let entry = txn.get::<TokenEntry>(&keys::of(keys::TOKEN, accessor)).await;
+                    entry.map(|entry| entry.iter().for_each(|entry| crate::tokens::forget(txn, entry)))
+                }
+                LeaseRecord::Secret(_) => self.revoke_lease(txn, id, true).await,
+            },
+            Ok(None) => Ok(()),
+            Err(fault) => Err(fault),
+        };
+        match ended {
+            Err(fault @ (Fault::Conflict | Fault::Sealed)) => Err(fault),
+            Err(fault) => {
+                tracing::error!(lease = id, %fault, "a lease is forgotten that cannot be read");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
     async fn was_given_before(&self, txn: &mut Txn, id: &str, before: Timestamp) -> Result<bool, Fault> {
         let record = txn.get::<LeaseRecord>(&crate::lease::lease_key(id)).await?;
         Ok(match record.as_deref() {
             None => false,
             Some(LeaseRecord::Secret(entry)) => entry.issued <= before,
             Some(LeaseRecord::Token { accessor }) => txn
-                .get::<TokenEntry>(&keys::core(keys::TOKEN, accessor))
+                .get::<TokenEntry>(&keys::of(keys::TOKEN, accessor))
                 .await?
                 .is_some_and(|entry| entry.issued <= before),
         })

@@ -14,7 +14,7 @@ pub const TOKEN: &str = "token/";
 pub const CHILD: &str = "child/";
 /// Leases in prefix order, by lease id; for a token a reference to it.
 pub const LEASE: &str = "lease/";
-/// What expires, by time.
+/// What expires, by time. It stands in the root namespace.
 pub const EXPIRY: &str = "expiry/";
 /// Leases of a token, by its accessor, `/` and the lease id.
 pub const OWNED: &str = "owned/";
@@ -52,13 +52,15 @@ pub const GROUP_ALIAS_NAME: &str = "identity/group-alias-name/";
 pub const GROUP_MEMBER: &str = "identity/group-member/";
 /// The groups that an entity or a group is a direct member of, by its id.
 pub const GROUPS_OF: &str = "identity/groups-of/";
-/// Resumable jobs, by id.
+/// Namespaces, by path. They stand in the root namespace.
+pub const NAMESPACE: &str = "namespace/";
+/// Resumable jobs, by id. They stand in the root namespace.
 pub const JOB: &str = "job/";
 
 /// How far a job has come, by the job's id.
 pub const JOB_PLACE: &str = "job-place/";
 
-const CORE: &str = "root/core/";
+const CORE: &str = "core/";
 
 /// A core record's key in the root namespace.
 pub fn core(kind: &str, name: &str) -> Vec<u8> {
@@ -67,14 +69,55 @@ pub fn core(kind: &str, name: &str) -> Vec<u8> {
 
 /// The same for names that are bytes.
 pub fn core_bytes(kind: &str, name: &[u8]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(CORE.len() + kind.len() + name.len());
-    key.extend_from_slice(CORE.as_bytes());
-    key.extend_from_slice(kind.as_bytes());
-    key.extend_from_slice(name);
+    joined(ROOT_NAMESPACE, kind, name)
+}
+
+/// A core record's key in a namespace.
+pub fn within(namespace: &str, kind: &str, name: &str) -> Vec<u8> {
+    joined(namespace, kind, name.as_bytes())
+}
+
+/// The key of what stands under an identifier, in the namespace that the identifier names.
+pub fn of(kind: &str, identifier: &str) -> Vec<u8> {
+    within(crate::namespace::named_by(identifier), kind, identifier)
+}
+
+/// All keys of a namespace begin so.
+pub fn all_of(namespace: &str) -> Vec<u8> {
+    [namespace.as_bytes(), b"/"].concat()
+}
+
+/// The kind and name of a core record's key, in whichever namespace; none for other keys.
+pub fn core_name(key: &[u8]) -> Option<&[u8]> {
+    split(key).map(|(_, name)| name)
+}
+
+/// The namespace of a core record's key, and its kind and name; none for other keys.
+pub fn split(key: &[u8]) -> Option<(&str, &[u8])> {
+    let (namespace, rest) = key.split_at(key.iter().position(|b| *b == b'/')?);
+    let name = rest.strip_prefix(b"/")?.strip_prefix(CORE.as_bytes())?;
+    Some((std::str::from_utf8(namespace).ok()?, name))
+}
+
+fn joined(namespace: &str, kind: &str, name: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(namespace.len() + 1 + CORE.len() + kind.len() + name.len());
+    for part in [namespace.as_bytes(), b"/", CORE.as_bytes(), kind.as_bytes(), name] {
+        key.extend_from_slice(part);
+    }
     key
 }
 
-/// The kind and name of a core record's key; none for other keys.
-pub fn core_name(key: &[u8]) -> Option<&[u8]> {
-    key.strip_prefix(CORE.as_bytes())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_made_and_taken_apart() {
+        assert_eq!(core(TOKEN, "a"), b"root/core/token/a");
+        assert_eq!(of(TOKEN, "a.x1"), b"x1/core/token/a.x1");
+        assert_eq!(of(LEASE, "kv/a.b/c"), b"root/core/lease/kv/a.b/c");
+        assert_eq!(split(b"x1/core/token/a.x1"), Some(("x1", &b"token/a.x1"[..])));
+        assert_eq!(split(b"root/mabc/core/token/a"), None);
+        assert_eq!(split(b"core"), None);
+    }
 }

@@ -1,6 +1,7 @@
 //! Leases of dynamic secrets, and the on-disk indexes that leases and tokens share: by id (in prefix
 //! order), by the moment they end, and by the token that owns them.
 
+use crate::namespace::NamespaceId;
 use crate::response::LeaseGrant;
 use crate::token::{Kind, Token, TokenEntry};
 use crate::ttl::{self, Wish};
@@ -35,7 +36,7 @@ impl Record for LeaseRecord {}
 /// The lease of a dynamic secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LeaseEntry {
-    /// `<request path>/<24 characters>`
+    /// `<request path>/<24 characters>`, and `.<namespace id>` in a namespace other than root.
     pub id: String,
     /// The request's path.
     pub path: String,
@@ -127,12 +128,12 @@ fn expiry_time(at: Timestamp) -> [u8; 8] {
 
 /// The entry that ties a lease to its token.
 pub(crate) fn owned_key(accessor: &str, id: &str) -> Vec<u8> {
-    keys::core(keys::OWNED, &format!("{accessor}/{id}"))
+    keys::within(crate::namespace::named_by(accessor), keys::OWNED, &format!("{accessor}/{id}"))
 }
 
 /// Where a lease's record is kept.
 pub fn lease_key(id: &str) -> Vec<u8> {
-    keys::core(keys::LEASE, id)
+    keys::of(keys::LEASE, id)
 }
 
 impl Core {
@@ -161,8 +162,9 @@ impl Core {
             max_ttl = [max_ttl, left.max(1)].into_iter().filter(|m| *m > 0).min().unwrap_or(1);
         }
         self.still_there(txn, mount, owner.map(|o| o.accessor.as_str())).await?;
+        let id = random::base62(self.random.as_ref(), 24);
         let entry = LeaseEntry {
-            id: format!("{}/{}", path.trim_end_matches('/'), random::base62(self.random.as_ref(), 24)),
+            id: mount.namespace.mark(format!("{}/{id}", path.trim_end_matches('/'))),
             path: path.to_owned(),
             mount: mount.id.clone(),
             token: owner.map_or_else(String::new, |t| t.accessor.clone()),
@@ -201,7 +203,7 @@ impl Core {
                 trouble: (e.attempts > 0).then(|| (e.attempts, e.last_error.clone())),
             })),
             LeaseRecord::Token { accessor } => {
-                let entry = txn.get::<TokenEntry>(&keys::core(keys::TOKEN, accessor)).await?;
+                let entry = txn.get::<TokenEntry>(&keys::of(keys::TOKEN, accessor)).await?;
                 Ok(entry.map(|e| LeaseInfo {
                     id: id.to_owned(),
                     path: e.path.clone(),
@@ -239,7 +241,7 @@ impl Core {
         if !entry.renewable || entry.expires <= now {
             return Err(Fault::invalid("lease is not renewable"));
         }
-        let mounted = self.mounts().by_id(&entry.mount).cloned();
+        let mounted = self.space(&NamespaceId::of(id)).and_then(|t| t.by_id(&entry.mount).cloned());
         let mounted = mounted.ok_or_else(|| Fault::invalid("the mount of this lease is gone"))?;
         let asked = if increment > 0 { increment } else { entry.granted_ttl };
         let ttl = mounted.backend.engine().renew(self, txn, &entry.internal, asked).await?;
@@ -281,15 +283,18 @@ impl Core {
 
     async fn undo(self: &Arc<Self>, txn: &mut Txn, entry: &LeaseEntry) -> Result<(), Fault> {
         // A mount on its way out is routed to no more, but its plug still knows how to undo.
-        let mounted = match self.mounts().by_id(&entry.mount).cloned() {
+        let namespace = NamespaceId::of(&entry.id);
+        let mounted = match self.space(&namespace).and_then(|t| t.by_id(&entry.mount).cloned()) {
             Some(mounted) => Some(mounted),
-            None => match txn.get::<Mount>(&keys::core(keys::MOUNT, &entry.mount)).await? {
-                Some(mount) => self.plug(Mount::clone(&mount)).map(Arc::new),
-                None => {
-                    tracing::warn!(lease = entry.id, "a lease is forgotten whose mount is gone");
-                    return Ok(());
+            None => {
+                match txn.get::<Mount>(&keys::within(namespace.as_str(), keys::MOUNT, &entry.mount)).await? {
+                    Some(mount) => self.plug(Mount::clone(&mount)).map(Arc::new),
+                    None => {
+                        tracing::warn!(lease = entry.id, "a lease is forgotten whose mount is gone");
+                        return Ok(());
+                    }
                 }
-            },
+            }
         };
         let mounted = mounted.ok_or_else(|| Fault::invalid("the type of this lease's mount is unknown"))?;
         mounted.backend.engine().revoke(self, txn, &entry.internal).await

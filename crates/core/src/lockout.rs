@@ -55,7 +55,8 @@ impl Core {
     pub fn lockout_key(&self, mount: &Mount, name: &str) -> Result<Vec<u8>, Fault> {
         let guard = self.tokens()?;
         let hash = guard.as_ref().ok_or(Fault::Sealed)?.hide(name);
-        Ok(keys::core(keys::LOCKOUT, &format!("{}/{hash}", mount.id)))
+        let name = format!("{}/{hash}", mount.id);
+        Ok(keys::within(mount.namespace.as_str(), keys::LOCKOUT, &name))
     }
 
     /// Whether a name is locked out at a mount.
@@ -72,7 +73,7 @@ impl Core {
         let key = self.lockout_key(mount, name)?;
         let now = self.clock.now();
         loop {
-            let mut txn = self.txn();
+            let mut txn = self.txn_of(mount)?;
             let before = txn.get::<Failures>(&key).await?;
             let count = before.filter(|f| ttl::ends(f.last, rules.reset) > now).map_or(0, |f| f.count);
             txn.put(&key, &Failures { name: name.to_owned(), count: count.saturating_add(1), last: now })?;
@@ -86,7 +87,7 @@ impl Core {
     /// Forgets the failures after a success, or when an operator unlocks the name.
     pub async fn forget_failures(self: &Arc<Self>, mount: &Mount, name: &str) -> Result<(), Fault> {
         let key = self.lockout_key(mount, name)?;
-        let mut txn = self.txn();
+        let mut txn = self.txn_of(mount)?;
         if !txn.exists(&key).await? {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! Mounts: their records, and the routing snapshot made of them.
 
 use crate::engine::Backend;
+use crate::namespace::{Namespace, NamespaceId};
 use crate::{Record, RouteTable, keys};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +33,7 @@ pub struct Mount {
     /// Names its storage; never changes.
     pub id: String,
     /// The namespace it belongs to.
-    pub namespace: String,
+    pub namespace: NamespaceId,
     /// Secret engine or auth method.
     pub class: Class,
     /// Ends in `/`; without `auth/`.
@@ -121,8 +122,9 @@ impl Mount {
 
     /// A key in the mount's own storage.
     pub fn key(&self, name: &str) -> Vec<u8> {
-        let mut key = Vec::with_capacity(self.namespace.len() + self.id.len() + name.len() + 2);
-        for part in [self.namespace.as_str(), "/", self.id.as_str(), "/", name] {
+        let namespace = self.namespace.as_str();
+        let mut key = Vec::with_capacity(namespace.len() + self.id.len() + name.len() + 2);
+        for part in [namespace, "/", self.id.as_str(), "/", name] {
             key.extend_from_slice(part.as_bytes());
         }
         key
@@ -130,9 +132,32 @@ impl Mount {
 
     /// Where its record is kept.
     pub fn record_key(&self) -> Vec<u8> {
-        keys::core(keys::MOUNT, &self.id)
+        keys::within(self.namespace.as_str(), keys::MOUNT, &self.id)
+    }
+
+    /// Whether every namespace has one, at its own path. Those of other namespaces than root have no
+    /// record, and are there as long as the namespace is.
+    pub fn is_built_in(&self) -> bool {
+        BUILT_IN.contains(&self.kind.as_str())
+    }
+
+    /// The type as clients see it: `ns_token` where a namespace other than root has `token`.
+    pub fn shown_kind(&self) -> &str {
+        if self.namespace.is_root() {
+            return &self.kind;
+        }
+        match self.kind.as_str() {
+            "system" => "ns_system",
+            "cubbyhole" => "ns_cubbyhole",
+            "identity" => "ns_identity",
+            "token" => "ns_token",
+            other => other,
+        }
     }
 }
+
+/// Types that every namespace has once, at their own path.
+pub const BUILT_IN: [&str; 4] = ["system", "cubbyhole", "identity", "token"];
 
 /// A mount with what is plugged in.
 pub struct Mounted {
@@ -152,17 +177,31 @@ impl std::fmt::Debug for Mounted {
     }
 }
 
-/// One snapshot of all mounts, for routing.
+/// One snapshot of a namespace and all its mounts, for routing.
 #[derive(Default)]
 pub struct MountTable {
+    /// The namespace.
+    pub namespace: Namespace,
     by_path: HashMap<String, Arc<Mounted>>,
+}
+
+impl std::fmt::Debug for MountTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MountTable").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
 }
 
 impl MountTable {
     /// A table of these mounts; removed ones are left out.
-    pub fn new(mounts: impl IntoIterator<Item = Arc<Mounted>>) -> Self {
+    pub fn new(namespace: Namespace, mounts: impl IntoIterator<Item = Arc<Mounted>>) -> Self {
         let live = mounts.into_iter().filter(|m| !m.entry.removed);
-        Self { by_path: live.map(|m| (m.full_path.clone(), m)).collect() }
+        Self { namespace, by_path: live.map(|m| (m.full_path.clone(), m)).collect() }
+    }
+
+    /// The same mounts under a changed record of their namespace.
+    #[must_use]
+    pub fn renamed(&self, namespace: Namespace) -> Self {
+        Self { namespace, by_path: self.by_path.clone() }
     }
 
     /// The mount a path belongs to. Mounts never lie within each other, so the first hit is the one.

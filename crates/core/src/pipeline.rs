@@ -9,7 +9,7 @@ mod complete;
 pub(crate) use case::Case;
 pub use complete::token_kind;
 
-use crate::mount::Mounted;
+use crate::mount::{MountTable, Mounted};
 use crate::pattern::Captures;
 use crate::response::Sent;
 use crate::route::Route;
@@ -28,6 +28,11 @@ pub(crate) struct Routed {
 impl Routed {
     fn route(&self) -> Option<&Route> {
         self.route.as_ref().and_then(|(at, _)| self.mounted.table.routes().get(*at))
+    }
+
+    /// Who may call an operation; none where there is no such route.
+    pub(crate) fn access(&self, operation: Operation) -> Option<crate::Access> {
+        self.route()?.operation(operation).map(|op| op.access)
     }
 
     /// The full path with folded fields in lower case; none if that changes nothing.
@@ -59,8 +64,9 @@ const SLICES_PER_REQUEST: usize = 64;
 
 impl Core {
     /// Asks the rate limits, before a body is read.
-    pub fn admit(&self, path: &Path, remote: Remote) -> Result<(), Fault> {
-        let admitted = self.quotas.admit(path.as_str(), remote.address, self.clock.now());
+    pub fn admit(&self, namespace: &str, path: &Path, remote: Remote) -> Result<(), Fault> {
+        let now = || self.clock.now();
+        let admitted = self.quotas.admit(&self.realm(), namespace, path.as_str(), remote.address, now);
         if admitted.is_err() {
             self.metrics.rate_limited.add();
         }
@@ -68,8 +74,11 @@ impl Core {
     }
 
     /// How the body of a request to this path is to be read.
-    pub fn body_form(&self, path: &Path) -> BodyForm {
-        let raw = self.find_route(path.as_str()).and_then(|r| r.route().map(|r| r.raw_body));
+    pub fn body_form(&self, namespace: &str, path: &Path) -> BodyForm {
+        let realm = self.realm();
+        let found = realm.find(namespace, path.as_str());
+        let routed = found.and_then(|(t, skip)| find_route(t, path.as_str().get(skip..)?));
+        let raw = routed.and_then(|r| r.route().map(|r| r.raw_body));
         if raw == Some(true) { BodyForm::Raw } else { BodyForm::Fields }
     }
 
@@ -97,8 +106,18 @@ impl Core {
         if operation == Operation::List {
             request.path = request.path.into_folder();
         }
-        let routed = self.find_route(request.path.as_str());
+        let realm = self.realm();
+        let found = realm.find(&request.namespace, request.path.as_str());
+        let lost = found.is_none();
+        let (space, skip) = found.map_or_else(|| (realm.root().clone(), 0), |(t, skip)| (t.clone(), skip));
+        if skip > 0 {
+            request.path = request.path.below(skip);
+        }
+        let routed = if lost { None } else { find_route(&space, request.path.as_str()) };
         Case {
+            space,
+            lost,
+            reach: 0,
             started: self.clock.now(),
             request,
             routed,
@@ -125,14 +144,6 @@ impl Core {
         answer
     }
 
-    pub(crate) fn find_route(&self, path: &str) -> Option<Routed> {
-        let mounts = self.mounts();
-        let mounted = mounts.resolve(path)?.clone();
-        let local = path.get(mounted.full_path.len()..).unwrap_or("");
-        let route = mounted.table.find(local);
-        Some(Routed { route, mounted })
-    }
-
     /// The transaction of one try. It holds what told a creation from an update, so that its commit loses
     /// if that has changed; the next try then looks, and asks policy, again.
     async fn begin(self: &Arc<Self>, case: &mut Case) -> Result<Txn, Fault> {
@@ -141,7 +152,7 @@ impl Core {
         }
         let may_differ = matches!(case.operation, Operation::Create | Operation::Update);
         if !may_differ || case.rights.is_none() {
-            return Ok(self.txn());
+            return Ok(self.txn_in(&case.space.namespace));
         }
         let (is_there, looked) = Box::pin(self.exists(case)).await?;
         let operation = if is_there { Operation::Update } else { Operation::Create };
@@ -149,7 +160,7 @@ impl Core {
             case.operation = operation;
             self.ask_policy(case).await?;
         }
-        Ok(looked.unwrap_or_else(|| self.txn()))
+        Ok(looked.unwrap_or_else(|| self.txn_in(&case.space.namespace)))
     }
 
     /// Refuses a request that has outlived the unsealing it began under: sealing switches the audit
@@ -243,6 +254,8 @@ impl Core {
             operation: case.operation,
             token: case.token.as_ref(),
             sudo: case.sudo,
+            space: &case.space,
+            from_token: case.between(),
             mounted: &routed.mounted,
             local: case.local(),
         };
@@ -278,4 +291,12 @@ impl Core {
             _ => {}
         }
     }
+}
+
+/// The mount and the route of a path below a namespace.
+pub(crate) fn find_route(mounts: &MountTable, path: &str) -> Option<Routed> {
+    let mounted = mounts.resolve(path)?.clone();
+    let local = path.get(mounted.full_path.len()..).unwrap_or("");
+    let route = mounted.table.find(local);
+    Some(Routed { route, mounted })
 }

@@ -1,10 +1,12 @@
 //! Policies as the pipeline uses them: records compiled once, and merged once per set of names.
 
+use crate::namespace::NamespaceId;
 use crate::{Core, Fault, Record, Txn, keys};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use strongroom_policy::builtin::{DEFAULT, DEFAULT_NAME, RESPONSE_WRAPPING, RESPONSE_WRAPPING_NAME};
 use strongroom_policy::{Acl, Policy};
 
 /// The record of a policy.
@@ -52,13 +54,33 @@ impl PolicyRecord {
     }
 }
 
-/// Merged policies by their names. Cleared whenever a policy changes.
-#[derive(Default)]
-pub struct AclCache {
-    merged: Mutex<HashMap<Vec<String>, Arc<Acl>>>,
+/// The policies that a namespace other than root has from the beginning, shared by all of them until one
+/// writes its own.
+static FIRST: LazyLock<[Option<Arc<PolicyRecord>>; 2]> = LazyLock::new(|| {
+    [(DEFAULT_NAME, DEFAULT), (RESPONSE_WRAPPING_NAME, RESPONSE_WRAPPING)]
+        .map(|(name, text)| PolicyRecord::new(name, text).ok().map(Arc::new))
+});
+
+/// The policy of this name, lower case, in the transaction's namespace.
+pub async fn find(txn: &mut Txn, name: &str) -> Result<Option<Arc<PolicyRecord>>, Fault> {
+    match txn.get::<PolicyRecord>(&txn.key(keys::POLICY, name)).await? {
+        None if !txn.namespace().is_root() => {
+            Ok(FIRST.iter().flatten().find(|first| first.name == name).cloned())
+        }
+        found => Ok(found),
+    }
 }
 
-/// Sets of policy names kept; beyond that the cache starts anew.
+/// Merged policies by namespace and names. Cleared whenever a policy changes.
+#[derive(Default)]
+pub struct AclCache {
+    merged: Mutex<HashMap<NamespaceId, MergedSets>>,
+}
+
+/// By the names of the policies.
+type MergedSets = HashMap<Vec<String>, Arc<Acl>>;
+
+/// Sets of policy names kept for a namespace, and namespaces; beyond that the cache starts anew.
 const MERGED_SETS: usize = 4096;
 
 impl AclCache {
@@ -67,45 +89,53 @@ impl AclCache {
         self.merged.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn get(&self, names: &[String]) -> Option<Arc<Acl>> {
-        self.merged.lock().unwrap_or_else(PoisonError::into_inner).get(names).cloned()
+    fn get(&self, namespace: &NamespaceId, names: &[String]) -> Option<Arc<Acl>> {
+        let merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
+        merged.get(namespace)?.get(names).cloned()
     }
 
     /// Keeps a merged set if it is current still. That is asked under the lock: whoever changes a policy
     /// raises the generation before clearing, so what passes here is cleared there.
-    fn put(&self, names: &[String], acl: Arc<Acl>, is_current: impl FnOnce() -> bool) {
+    fn put(
+        &self,
+        namespace: &NamespaceId,
+        names: &[String],
+        acl: Arc<Acl>,
+        is_current: impl FnOnce() -> bool,
+    ) {
         let mut merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_current() {
             return;
         }
-        if merged.len() >= MERGED_SETS {
+        if merged.len() >= MERGED_SETS || merged.get(namespace).is_some_and(|m| m.len() >= MERGED_SETS) {
             merged.clear();
         }
-        merged.insert(names.to_vec(), acl);
+        merged.entry(namespace.clone()).or_default().insert(names.to_vec(), acl);
     }
 }
 
 impl Core {
-    /// The merged policies of a token. Names without a policy grant nothing.
-    pub async fn acl(&self, names: &[String]) -> Result<Arc<Acl>, Fault> {
-        if let Some(acl) = self.acls.get(names) {
+    /// The merged policies of these names in a namespace. Names without a policy grant nothing.
+    pub async fn acl(&self, namespace: &NamespaceId, names: &[String]) -> Result<Arc<Acl>, Fault> {
+        if let Some(acl) = self.acls.get(namespace, names) {
             return Ok(acl);
         }
         let generation = self.policy_generation();
-        let acl = Arc::new(self.merge(names).await?);
+        let acl = Arc::new(self.merge(namespace, names).await?);
         // A policy that changed while it was read must not be kept.
-        self.acls.put(names, acl.clone(), || generation == self.policy_generation());
+        self.acls.put(namespace, names, acl.clone(), || generation == self.policy_generation());
         Ok(acl)
     }
 
-    async fn merge(&self, names: &[String]) -> Result<Acl, Fault> {
-        if names.iter().any(|n| n == "root") {
+    async fn merge(&self, namespace: &NamespaceId, names: &[String]) -> Result<Acl, Fault> {
+        // Only the root namespace has the policy that allows everything.
+        if namespace.is_root() && names.iter().any(|n| n == "root") {
             return Ok(Acl::root());
         }
-        let mut txn = Txn::new(self.barrier.clone());
+        let mut txn = self.txn_within(namespace.clone());
         let mut policies = Vec::with_capacity(names.len());
         for name in names {
-            if let Some(record) = txn.get::<PolicyRecord>(&keys::core(keys::POLICY, name)).await? {
+            if let Some(record) = find(&mut txn, name).await? {
                 policies.push(record.compiled()?);
             }
         }

@@ -1,6 +1,7 @@
 //! Rate limits: requests of one address in an interval, for the whole server, a mount or a path.
 //! They are asked before a body is read.
 
+use crate::realm::Realm;
 use crate::{Core, Fault, Record, keys};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -92,18 +93,45 @@ const MAX_CLIENTS: usize = 65_536;
 
 impl Quotas {
     /// Takes one request off the most specific limit of a path; refuses with 429.
-    pub fn admit(&self, path: &str, client: IpAddr, now: Timestamp) -> Result<(), Fault> {
+    ///
+    /// The path is a request's, below `namespace` as its header names it.
+    pub fn admit(
+        &self,
+        realm: &Realm,
+        namespace: &str,
+        path: &str,
+        client: IpAddr,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Result<(), Fault> {
         let rules = self.0.load();
         if rules.limits.is_empty() {
             return Ok(());
         }
+        // What names no namespace is refused later, and counts where it was sent.
+        let found = realm.find(namespace, path);
+        let (space, local) = found
+            .map_or(("", path), |(t, skip)| (t.namespace.path.as_str(), path.get(skip..).unwrap_or(path)));
+        rules.admit(space, local, client, now())
+    }
+
+    /// Forgets all limits.
+    pub(crate) fn clear(&self) {
+        self.0.store(Arc::default());
+    }
+}
+
+impl Rules {
+    fn admit(&self, namespace: &str, local: &str, client: IpAddr, now: Timestamp) -> Result<(), Fault> {
+        let whole = format!("{namespace}{local}");
+        let path = whole.as_str();
         let exempt = |e: &str| path == e || e.strip_suffix('*').is_some_and(|p| path.starts_with(p));
         if ALWAYS_EXEMPT.iter().any(|e| exempt(e))
-            || rules.config.rate_limit_exempt_paths.iter().any(|e| exempt(e))
+            || self.config.rate_limit_exempt_paths.iter().any(|e| exempt(e))
         {
             return Ok(());
         }
-        let fitting = rules.limits.iter().filter(|a| a.limit.role.is_empty() && covers(&a.limit.path, path));
+        let fitting =
+            self.limits.iter().filter(|a| a.limit.role.is_empty() && a.limit.covers(namespace, path));
         match fitting.max_by_key(|a| a.limit.path.len()) {
             Some(active) if !active.take(client, now) => Err(Fault::TooMany(format!(
                 "request path \"{path}\": rate limit quota \"{}\" exceeded",
@@ -112,10 +140,13 @@ impl Quotas {
             _ => Ok(()),
         }
     }
+}
 
-    /// Forgets all limits.
-    pub(crate) fn clear(&self) {
-        self.0.store(Arc::default());
+impl RateLimit {
+    /// Whether it is for a path within a namespace. A limit for all requests is for those of root, and of
+    /// other namespaces if it is inheritable.
+    fn covers(&self, namespace: &str, path: &str) -> bool {
+        if self.path.is_empty() { namespace.is_empty() || self.inheritable } else { covers(&self.path, path) }
     }
 }
 
@@ -217,15 +248,16 @@ mod tests {
         let active = Arc::new(Active { limit, clients: Mutex::default() });
         let quotas =
             Quotas(ArcSwap::from_pointee(Rules { limits: vec![active], config: QuotaConfig::default() }));
+        let realm = Realm::default();
         let (a, b) = ("1.1.1.1".parse().unwrap(), "2.2.2.2".parse().unwrap());
         let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
-        assert!(quotas.admit("m/x", a, at(0)).is_ok());
-        assert!(quotas.admit("m/x", a, at(0)).is_ok());
-        assert!(matches!(quotas.admit("m/x", a, at(0)), Err(Fault::TooMany(_))));
-        assert!(quotas.admit("m/x", b, at(0)).is_ok());
-        assert!(quotas.admit("mm/x", a, at(0)).is_ok());
-        assert!(quotas.admit("m/x", a, at(600)).is_ok());
-        assert!(quotas.admit("m/x", a, at(601)).is_err());
+        assert!(quotas.admit(&realm, "", "m/x", a, || at(0)).is_ok());
+        assert!(quotas.admit(&realm, "", "m/x", a, || at(0)).is_ok());
+        assert!(matches!(quotas.admit(&realm, "", "m/x", a, || at(0)), Err(Fault::TooMany(_))));
+        assert!(quotas.admit(&realm, "", "m/x", b, || at(0)).is_ok());
+        assert!(quotas.admit(&realm, "", "mm/x", a, || at(0)).is_ok());
+        assert!(quotas.admit(&realm, "", "m/x", a, || at(600)).is_ok());
+        assert!(quotas.admit(&realm, "", "m/x", a, || at(601)).is_err());
     }
 
     fn active(rate: f64) -> Active {

@@ -135,6 +135,7 @@ fn auth_info<'a>(answered: &'a Answered, policies: &'a [String], metadata: Optio
 pub fn token_data(
     id: &str,
     entry: &crate::token::TokenEntry,
+    namespace: &str,
     through: &[String],
     now: jiff::Timestamp,
 ) -> Map {
@@ -159,6 +160,9 @@ pub fn token_data(
     put("renewable", entry.renewable.into());
     put("ttl", entry.ttl(now).into());
     put("type", entry.kind.as_str().into());
+    if !namespace.is_empty() {
+        put("namespace_path", namespace.into());
+    }
     if !through.is_empty() {
         put("identity_policies", through.to_vec().into());
         put("external_namespace_policies", Map::new().into());

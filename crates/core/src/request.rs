@@ -11,7 +11,9 @@ pub struct Request {
     pub id: String,
     /// What the verb means; POST and PUT are `Update` here.
     pub operation: Operation,
-    /// The path below `/v1/`.
+    /// The namespace that the client names beside the path, as it was sent; empty for root.
+    pub namespace: String,
+    /// The path below `/v1/`; handlers see what stands below the namespace.
     pub path: Path,
     /// The decoded body; for reads and lists the query parameters.
     pub body: Map,

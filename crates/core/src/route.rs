@@ -59,6 +59,10 @@ pub struct Route {
     pub raw_body: bool,
     /// The answer is never wrapped, whatever the client asks (wrapping look-up, health).
     pub never_wrapped: bool,
+    /// There in the root namespace only.
+    pub root_only: bool,
+    /// Answers in a locked namespace too.
+    pub unlocks: bool,
 }
 
 impl Route {
@@ -76,6 +80,8 @@ impl Route {
             free_form: false,
             raw_body: false,
             never_wrapped: false,
+            root_only: false,
+            unlocks: false,
         }
     }
 
@@ -143,6 +149,20 @@ impl Route {
     #[must_use]
     pub fn never_wrapped(mut self) -> Self {
         self.never_wrapped = true;
+        self
+    }
+
+    /// In the root namespace only: it runs the server, not what is in it.
+    #[must_use]
+    pub fn root_only(mut self) -> Self {
+        self.root_only = true;
+        self
+    }
+
+    /// In a locked namespace too.
+    #[must_use]
+    pub fn unlocks(mut self) -> Self {
+        self.unlocks = true;
         self
     }
 

@@ -4,7 +4,8 @@
 //! this server can compute, and the record stands under the accessor: one entry answers both the
 //! look-up by token and the look-up by accessor, and neither gives the token away.
 
-use crate::{Fault, Record};
+use crate::namespace::NamespaceId;
+use crate::{Fault, Record, keys};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -42,6 +43,9 @@ pub struct TokenEntry {
     pub accessor: String,
     /// Service or batch.
     pub kind: Kind,
+    /// The namespace that it belongs to: its policies and its entity are that one's.
+    #[serde(skip_serializing_if = "NamespaceId::is_root")]
+    pub namespace: NamespaceId,
     /// Sorted, lower case, `default` included.
     pub policies: Vec<String>,
     /// The path that made it.
@@ -91,9 +95,9 @@ pub struct TokenEntry {
 impl Record for TokenEntry {}
 
 impl TokenEntry {
-    /// Whether it has the root policy.
+    /// Whether it has the root policy, which only the root namespace has.
     pub fn is_root(&self) -> bool {
-        self.policies.iter().any(|p| p == "root")
+        self.namespace.is_root() && self.policies.iter().any(|p| p == "root")
     }
 
     /// Whether its time is over.
@@ -110,6 +114,12 @@ impl TokenEntry {
     pub fn lease_id(&self) -> String {
         format!("{}/{}", self.path.trim_end_matches('/'), self.accessor)
     }
+}
+
+/// The id of the namespace that a token says it belongs to.
+pub(crate) fn namespace_of(token: &str) -> &str {
+    let prefixed = [SERVICE_PREFIX, BATCH_PREFIX].iter().find_map(|prefix| token.strip_prefix(prefix));
+    prefixed.unwrap_or(token).rsplit_once('.').map_or(keys::ROOT_NAMESPACE, |(_, id)| id)
 }
 
 /// A token that was presented and is good.
@@ -168,13 +178,19 @@ const BATCH_CONTEXT: &[u8] = b"strongroom batch token 1";
 
 impl TokenSealer {
     /// A fresh service token.
-    pub fn fresh(&self, random: &dyn Random) -> String {
-        format!("{SERVICE_PREFIX}{}", random::base62(random, TOKEN_LENGTH))
+    pub fn fresh(&self, random: &dyn Random, namespace: &NamespaceId) -> String {
+        namespace.mark(format!("{SERVICE_PREFIX}{}", random::base62(random, TOKEN_LENGTH)))
     }
 
     /// The accessor of a service token.
     pub fn accessor(&self, token: &str) -> String {
-        hmac::prf_base62(&self.derive, token.as_bytes(), ACCESSOR_LENGTH)
+        let mut accessor = hmac::prf_base62(&self.derive, token.as_bytes(), ACCESSOR_LENGTH);
+        let namespace = namespace_of(token);
+        if namespace != keys::ROOT_NAMESPACE {
+            accessor.push('.');
+            accessor.push_str(namespace);
+        }
+        accessor
     }
 
     /// A keyed hash that stands for a text in keys, which are not encrypted.
@@ -195,13 +211,49 @@ impl TokenSealer {
             .seal
             .seal(random, BATCH_CONTEXT, &plain)
             .map_err(|e| Fault::Internal(format!("cannot seal a token: {e}")))?;
-        Ok(format!("{BATCH_PREFIX}{}", URL_SAFE_NO_PAD.encode(sealed)))
+        Ok(entry.namespace.mark(format!("{BATCH_PREFIX}{}", URL_SAFE_NO_PAD.encode(sealed))))
     }
 
     /// The record in a batch token; none if this server did not make it.
     pub fn open_batch(&self, token: &str) -> Option<TokenEntry> {
-        let sealed = URL_SAFE_NO_PAD.decode(token.strip_prefix(BATCH_PREFIX)?).ok()?;
-        let plain = self.seal.open(BATCH_CONTEXT, &sealed).ok()?;
-        serde_json::from_slice(plain.as_ref()).ok()
+        let namespace = namespace_of(token);
+        let body = token.strip_prefix(BATCH_PREFIX)?;
+        let body = body.rsplit_once('.').map_or(body, |(body, _)| body);
+        let plain = self.seal.open(BATCH_CONTEXT, &URL_SAFE_NO_PAD.decode(body).ok()?).ok()?;
+        let entry: TokenEntry = serde_json::from_slice(plain.as_ref()).ok()?;
+        (entry.namespace.as_str() == namespace).then_some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_say_where_they_belong() {
+        for (token, namespace) in [
+            ("hvs.abc", "root"),
+            ("hvs.abc.t1", "t1"),
+            ("hvb.ab-c_d.t1", "t1"),
+            ("root", "root"),
+            ("mine.t1", "t1"),
+            ("", "root"),
+        ] {
+            assert_eq!(namespace_of(token), namespace, "{token}");
+        }
+    }
+
+    /// A batch token carries its record: the namespace at its end must be the one within.
+    #[test]
+    fn a_batch_token_cannot_be_moved_to_another_namespace() {
+        let sealer = TokenKeys::generate(&strongroom_crypto::SystemRandom).ready();
+        let entry =
+            TokenEntry { kind: Kind::Batch, namespace: NamespaceId::new("t1"), ..TokenEntry::default() };
+        let token = sealer.seal_batch(&strongroom_crypto::SystemRandom, &entry).unwrap();
+        assert!(token.ends_with(".t1") && sealer.open_batch(&token).is_some());
+        let bare = token.strip_suffix(".t1").unwrap();
+        for moved in [bare.to_owned(), format!("{bare}.t2"), format!("{bare}.root"), format!("{token}.t1")] {
+            assert!(sealer.open_batch(&moved).is_none(), "{moved}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::identity::standing::Rights;
 use crate::jobs::Job;
 use crate::lease::{self, LeaseRecord, Mark};
+use crate::namespace::NamespaceId;
 use crate::presence::Presence;
 use crate::token::{Kind, Token, TokenEntry, TokenSealer};
 use crate::ttl::{self, Wish};
@@ -46,6 +47,7 @@ impl Core {
         let entry = TokenEntry {
             accessor: String::new(),
             kind: grant.kind,
+            namespace: mount.namespace.clone(),
             policies: clean_policies(grant.policies, grant.no_default_policy),
             path: grant.path.unwrap_or_else(|| path.to_owned()),
             display_name: grant.display_name,
@@ -69,6 +71,9 @@ impl Core {
             no_default_policy: grant.no_default_policy,
             no_identity_policies: grant.no_identity_policies,
         };
+        if !entry.namespace.is_root() && entry.policies.iter().any(|p| p == "root") {
+            return Err(Fault::invalid("root tokens may not be created in a namespace other than root"));
+        }
         let warnings = if expires.is_some() { granted.warnings } else { Vec::new() };
         self.metrics.tokens_created.add();
         match grant.kind {
@@ -92,12 +97,15 @@ impl Core {
         let (token, accessor) = {
             let guard = self.tokens()?;
             let sealer = guard.as_ref().ok_or(Fault::Sealed)?;
-            let token = id.clone().unwrap_or_else(|| sealer.fresh(self.random.as_ref()));
+            let token = match &id {
+                Some(id) => entry.namespace.mark(id.clone()),
+                None => sealer.fresh(self.random.as_ref(), &entry.namespace),
+            };
             let accessor = sealer.accessor(&token);
             (token, accessor)
         };
         self.still_there(txn, mount, entry.parent.as_deref()).await?;
-        let key = keys::core(keys::TOKEN, &accessor);
+        let key = keys::of(keys::TOKEN, &accessor);
         // Only an id that somebody chose can be there already.
         if id.is_some() && txn.exists(&key).await? {
             return Err(Fault::invalid("cannot create a token with a duplicate ID"));
@@ -107,7 +115,7 @@ impl Core {
         if let Some(expires) = entry.expires {
             txn.put(&lease::expiry_key(expires, &lease::Due::Token(entry.accessor.clone())), &Mark {})?;
             let reference = LeaseRecord::Token { accessor: entry.accessor.clone() };
-            txn.put(&keys::core(keys::LEASE, &entry.lease_id()), &reference)?;
+            txn.put(&keys::of(keys::LEASE, &entry.lease_id()), &reference)?;
         }
         if let Some(parent) = &entry.parent {
             txn.put(&child_key(parent, &entry.accessor), &Mark {})?;
@@ -124,12 +132,12 @@ impl Core {
         owner: Option<&str>,
     ) -> Result<(), Fault> {
         if let Some(owner) = owner.filter(|o| !o.is_empty())
-            && !txn.exists(&keys::core(keys::TOKEN, owner)).await?
+            && !txn.exists(&keys::of(keys::TOKEN, owner)).await?
         {
             return Err(Fault::Denied);
         }
-        // The mount of the tokens that need no login is there always.
-        if mount.kind == "token" || txn.get::<Mount>(&mount.record_key()).await?.is_some_and(|m| !m.removed) {
+        // Those that belong to every namespace are there always.
+        if mount.is_built_in() || txn.get::<Mount>(&mount.record_key()).await?.is_some_and(|m| !m.removed) {
             Ok(())
         } else {
             Err(Fault::NoRoute(mount.full_path()))
@@ -154,7 +162,7 @@ impl Core {
 
     /// The same by accessor.
     pub async fn find_accessor(&self, accessor: &str) -> Result<Option<Arc<TokenEntry>>, Fault> {
-        let entry = self.txn().get::<TokenEntry>(&keys::core(keys::TOKEN, accessor)).await?;
+        let entry = self.txn().get::<TokenEntry>(&keys::of(keys::TOKEN, accessor)).await?;
         match entry {
             Some(entry) if self.is_alive(&entry).await? => Ok(Some(entry)),
             _ => Ok(None),
@@ -175,7 +183,7 @@ impl Core {
         let (mut end, mut parent) = (entry.expires, entry.parent.clone());
         for _ in 0..MAX_GENERATIONS {
             let Some(accessor) = parent.take() else { return Ok(Some(end)) };
-            match self.txn().get::<TokenEntry>(&keys::core(keys::TOKEN, &accessor)).await? {
+            match self.txn().get::<TokenEntry>(&keys::of(keys::TOKEN, &accessor)).await? {
                 Some(above) if !above.is_expired(now) && !self.tombstones.covers(&above) => {
                     end = [end, above.expires].into_iter().flatten().min();
                     parent.clone_from(&above.parent);
@@ -187,11 +195,12 @@ impl Core {
     }
 
     fn is_good(&self, entry: &TokenEntry, now: Timestamp) -> bool {
+        let here = self.space(&entry.namespace);
         !entry.is_expired(now)
             && entry.num_uses >= 0
             && !self.tombstones.covers(entry)
             // Nothing is kept of a batch token that could be revoked with its mount.
-            && (entry.kind != Kind::Batch || self.mounts().by_id(&entry.mount).is_some())
+            && here.is_some_and(|t| entry.kind != Kind::Batch || t.by_id(&entry.mount).is_some())
     }
 
     /// The caller's token with its rights, this use counted; none if it is no good from that address.
@@ -236,7 +245,7 @@ impl Core {
 
     /// Takes one use, in a commit of its own: it counts whatever comes of the request.
     async fn count_use(self: &Arc<Self>, accessor: &str) -> Result<Option<TokenEntry>, Fault> {
-        let key = keys::core(keys::TOKEN, accessor);
+        let key = keys::of(keys::TOKEN, accessor);
         loop {
             let mut txn = self.txn();
             let Some(entry) = txn.get::<TokenEntry>(&key).await? else { return Ok(None) };
@@ -263,13 +272,13 @@ impl Core {
         increment: u64,
         shown: &[Vec<u8>],
     ) -> Result<(TokenEntry, u64, Vec<String>), Fault> {
-        let key = keys::core(keys::TOKEN, accessor);
+        let key = keys::of(keys::TOKEN, accessor);
         let entry = txn.get::<TokenEntry>(&key).await?.ok_or_else(|| Fault::invalid("token not found"))?;
         let mut entry = TokenEntry::clone(&entry);
         if !entry.renewable {
             return Err(Fault::invalid("lease is not renewable"));
         }
-        let mounted = self.mounts().by_id(&entry.mount).cloned();
+        let mounted = self.space(&entry.namespace).and_then(|t| t.by_id(&entry.mount).cloned());
         let mounted = mounted.ok_or_else(|| Fault::invalid("the auth mount of this token is gone"))?;
         let crate::Backend::Auth(method) = &mounted.backend else {
             return Err(Fault::Internal("a token of a mount that is no auth method".to_owned()));
@@ -298,17 +307,10 @@ impl Core {
     /// Ends a token. Its descendants are refused from that commit on; they, its leases and its
     /// cubbyhole are cleaned up by a job. Does nothing for a token that is gone.
     pub async fn revoke_token(&self, txn: &mut Txn, accessor: &str) -> Result<(), Fault> {
-        let key = keys::core(keys::TOKEN, accessor);
+        let key = keys::of(keys::TOKEN, accessor);
         let Some(entry) = txn.get::<TokenEntry>(&key).await? else { return Ok(()) };
         self.metrics.tokens_revoked.add();
-        txn.delete(&key);
-        if let Some(expires) = entry.expires {
-            txn.delete(&lease::expiry_key(expires, &lease::Due::Token(entry.accessor.clone())));
-            txn.delete(&keys::core(keys::LEASE, &entry.lease_id()));
-        }
-        if let Some(parent) = &entry.parent {
-            txn.delete(&child_key(parent, &entry.accessor));
-        }
+        forget(txn, &entry);
         for prefix in self.belongings(accessor) {
             if !txn.list(&prefix, None, 1).await?.is_empty() {
                 return Job::Belongings { accessor: accessor.to_owned() }.enqueue(txn, self.random.as_ref());
@@ -321,7 +323,7 @@ impl Core {
     pub async fn revoke_orphan(&self, txn: &mut Txn, accessor: &str) -> Result<(), Fault> {
         let prefix = child_key(accessor, "");
         for child in txn.names(&prefix).await? {
-            let key = keys::core(keys::TOKEN, &child);
+            let key = keys::of(keys::TOKEN, &child);
             if let Some(entry) = txn.get::<TokenEntry>(&key).await? {
                 txn.put(&key, &TokenEntry { parent: None, ..TokenEntry::clone(&entry) })?;
             }
@@ -333,14 +335,27 @@ impl Core {
     /// The prefixes under which a token's children, leases and cubbyhole are kept.
     pub(crate) fn belongings(&self, accessor: &str) -> Vec<Vec<u8>> {
         let mut prefixes = vec![child_key(accessor, ""), lease::owned_key(accessor, "")];
-        prefixes.extend(self.mounts().at("cubbyhole/").map(|m| m.entry.key(&format!("{accessor}/"))));
+        let space = self.space(&NamespaceId::of(accessor));
+        prefixes.extend(space.and_then(|t| Some(t.at("cubbyhole/")?.entry.key(&format!("{accessor}/")))));
         prefixes
     }
 }
 
-/// The entry that makes one token the child of another.
+/// Deletes a token's record and what stands beside it, but nothing that belongs to the token.
+pub(crate) fn forget(txn: &mut Txn, entry: &TokenEntry) {
+    txn.delete(&keys::of(keys::TOKEN, &entry.accessor));
+    if let Some(expires) = entry.expires {
+        txn.delete(&lease::expiry_key(expires, &lease::Due::Token(entry.accessor.clone())));
+        txn.delete(&keys::of(keys::LEASE, &entry.lease_id()));
+    }
+    if let Some(parent) = &entry.parent {
+        txn.delete(&child_key(parent, &entry.accessor));
+    }
+}
+
+/// The entry that makes one token the child of another; it stands in the parent's namespace.
 pub(crate) fn child_key(parent: &str, child: &str) -> Vec<u8> {
-    keys::core(keys::CHILD, &format!("{parent}/{child}"))
+    keys::within(crate::namespace::named_by(parent), keys::CHILD, &format!("{parent}/{child}"))
 }
 
 /// Lower case, each once, sorted, with `default` unless it is left out; root stands alone.

@@ -1,7 +1,8 @@
 //! The transaction a handler works in: it records what was read, absences and listed ranges too, and
 //! buffers writes. One commit at the end checks all of it; a conflict runs the handler again.
 
-use crate::Fault;
+use crate::namespace::{Namespace, NamespaceId};
+use crate::{Fault, keys};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,9 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// A transaction. Reads see the writes made before in it.
 pub struct Txn {
     barrier: Arc<Barrier>,
+    namespace: NamespaceId,
+    /// The record without which nothing may be written: that of the namespace.
+    guard: Option<Bytes>,
     reads: Vec<(Bytes, Revision)>,
     ranges: Vec<RangeRead>,
     writes: BTreeMap<Bytes, Option<Bytes>>,
@@ -29,9 +33,33 @@ pub struct Txn {
 pub struct Saved(BTreeMap<Bytes, Option<Bytes>>);
 
 impl Txn {
-    /// An empty transaction.
+    /// An empty transaction in the root namespace.
     pub fn new(barrier: Arc<Barrier>) -> Self {
-        Self { barrier, reads: Vec::new(), ranges: Vec::new(), writes: BTreeMap::new(), kept: None }
+        Self::within(barrier, NamespaceId::ROOT)
+    }
+
+    /// An empty transaction in a namespace, be it one that is being removed.
+    pub fn within(barrier: Arc<Barrier>, namespace: NamespaceId) -> Self {
+        let (reads, ranges, writes) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { barrier, namespace, guard: None, reads, ranges, writes, kept: None }
+    }
+
+    /// Lets the commit fail if the record under this key, that of the namespace, is gone by then: what
+    /// is written after that would stay for ever.
+    #[must_use]
+    pub(crate) fn guarded(mut self, key: Vec<u8>) -> Self {
+        self.guard = Some(key.into());
+        self
+    }
+
+    /// The namespace that the transaction works in.
+    pub fn namespace(&self) -> &NamespaceId {
+        &self.namespace
+    }
+
+    /// A core record's key in that namespace.
+    pub fn key(&self, kind: &str, name: &str) -> Vec<u8> {
+        keys::within(self.namespace.as_str(), kind, name)
     }
 
     /// A record, decoded once per stored version and shared with other readers.
@@ -145,9 +173,7 @@ impl Txn {
 
     /// Whether a background job would be left behind.
     pub(crate) fn leaves_jobs(&self) -> bool {
-        let job = |key: &Bytes| {
-            crate::keys::core_name(key).is_some_and(|n| n.starts_with(crate::keys::JOB.as_bytes()))
-        };
+        let job = |key: &Bytes| keys::core_name(key).is_some_and(|n| n.starts_with(keys::JOB.as_bytes()));
         self.writes.iter().any(|(key, value)| value.is_some() && job(key))
     }
 
@@ -170,6 +196,14 @@ impl Txn {
         }
         let written =
             Written { ends_tokens: self.ends_tokens(), keys: self.writes.keys().cloned().collect() };
+        if let Some(guard) = self.guard.take() {
+            // One of the same path may have been made since: it is another.
+            match self.get::<Namespace>(&guard).await {
+                Ok(Some(record)) if record.id == self.namespace => {}
+                Ok(_) => return (Written::default(), Err(Fault::NoNamespace)),
+                Err(fault) => return (Written::default(), Err(fault)),
+            }
+        }
         // Each read costs the store a look; one that was seen in two versions stays, and conflicts.
         self.reads.sort_unstable();
         self.reads.dedup();
@@ -181,9 +215,8 @@ impl Txn {
 
     /// Whether a token that was there before is changed or ended; one that is made touches no other.
     fn ends_tokens(&self) -> bool {
-        let is_token = |key: &Bytes| {
-            crate::keys::core_name(key).is_some_and(|n| n.starts_with(crate::keys::TOKEN.as_bytes()))
-        };
+        let is_token =
+            |key: &Bytes| keys::core_name(key).is_some_and(|n| n.starts_with(keys::TOKEN.as_bytes()));
         let was_there = |key: &Bytes| self.reads.iter().any(|(read, version)| read == key && *version > 0);
         self.writes.iter().any(|(key, value)| is_token(key) && (value.is_none() || was_there(key)))
     }

@@ -1,5 +1,6 @@
 //! Response wrapping: an answer is kept in the cubbyhole of a single-use token instead of being sent.
 
+use crate::namespace::NamespaceId;
 use crate::token::TokenEntry;
 use crate::{Core, Fault, Grant, Record, Txn};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ impl Core {
         rendered: String,
         wrapped_accessor: String,
     ) -> Result<WrapInfo, Fault> {
-        let mounts = self.mounts();
+        let mounts = self.space(txn.namespace()).ok_or(Fault::NoNamespace)?;
         let token_mount = mounts.at("auth/token/").ok_or(Fault::Sealed)?;
         let grant = Grant {
             policies: vec![WRAPPING_POLICY.to_owned()],
@@ -79,7 +80,7 @@ impl Core {
     }
 
     fn wrapped_key(&self, accessor: &str) -> Result<Vec<u8>, Fault> {
-        let mounts = self.mounts();
+        let mounts = self.space(&NamespaceId::of(accessor)).ok_or(Fault::NoNamespace)?;
         let cubbyhole = mounts.at("cubbyhole/").ok_or(Fault::Sealed)?;
         Ok(cubbyhole.entry.key(&format!("{accessor}/{SLOT}")))
     }

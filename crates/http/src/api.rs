@@ -9,10 +9,11 @@ use strongroom_crypto::random;
 /// The server behind a listener: the core, or something else in tests.
 pub trait Api: Send + Sync + 'static {
     /// Asks the rate limits, before a body is read.
-    fn admit(&self, path: &Path, from: Remote) -> Result<(), Fault>;
+    /// `namespace` is as the client names it beside the path.
+    fn admit(&self, namespace: &str, path: &Path, from: Remote) -> Result<(), Fault>;
 
     /// How the body of a request to this path is to be read.
-    fn body_form(&self, path: &Path) -> BodyForm;
+    fn body_form(&self, namespace: &str, path: &Path) -> BodyForm;
 
     /// Which web pages may call.
     fn cors(&self) -> Arc<CorsConfig>;
@@ -25,12 +26,12 @@ pub trait Api: Send + Sync + 'static {
 }
 
 impl Api for Core {
-    fn admit(&self, path: &Path, from: Remote) -> Result<(), Fault> {
-        Self::admit(self, path, from)
+    fn admit(&self, namespace: &str, path: &Path, from: Remote) -> Result<(), Fault> {
+        Self::admit(self, namespace, path, from)
     }
 
-    fn body_form(&self, path: &Path) -> BodyForm {
-        Self::body_form(self, path)
+    fn body_form(&self, namespace: &str, path: &Path) -> BodyForm {
+        Self::body_form(self, namespace, path)
     }
 
     fn cors(&self) -> Arc<CorsConfig> {

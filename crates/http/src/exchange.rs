@@ -86,14 +86,16 @@ async fn answer<A: Api>(
     };
     let path = target::path(&parts.uri)?;
     let (operation, query) = operation(&parts.method, &path, parts.uri.query())?;
-    headers::check_namespace(&headers)?;
+    let namespace = headers::namespace(&headers)?.to_owned();
     let wrap_ttl = headers::wrap_ttl(&headers)?;
     let token = headers::take_token(&mut headers);
-    api.admit(&path, remote)?;
-    let content = content(api.as_ref(), line, operation, &path, &headers, token.as_ref(), incoming).await?;
+    api.admit(&namespace, &path, remote)?;
+    let form = || api.body_form(&namespace, &path);
+    let content = content(form, line, operation, &headers, token.as_ref(), incoming).await?;
     let request = Request {
         id: api.request_id(),
         operation,
+        namespace,
         path,
         body: content.fields.unwrap_or(query),
         raw: content.raw,
@@ -151,11 +153,10 @@ struct Content {
     _read: Option<Read>,
 }
 
-async fn content<A: Api>(
-    api: &A,
+async fn content(
+    form: impl FnOnce() -> BodyForm,
     line: &Line,
     operation: Operation,
-    path: &Path,
     headers: &HeaderMap,
     token: Option<&Secret<String>>,
     incoming: Incoming,
@@ -164,7 +165,7 @@ async fn content<A: Api>(
         return Ok(Content::default());
     }
     let limits = &line.settings.limits;
-    if api.body_form(path) == BodyForm::Raw {
+    if form() == BodyForm::Raw {
         // Who has no token is refused anyway, and shall not make the server take in a gigabyte.
         let read = match token {
             Some(_) => line.budget.upload(incoming, limits.upload, line.settings.timeouts.request).await?,

@@ -26,19 +26,15 @@ pub(crate) fn take_token(headers: &mut HeaderMap) -> Option<Secret<String>> {
     own.or(bearer)
 }
 
-/// Refuses every namespace but root.
-pub(crate) fn check_namespace(headers: &HeaderMap) -> Result<(), Refusal> {
-    for value in headers.get_all(&NAMESPACE) {
-        let name = value.as_bytes().trim_ascii();
-        let name = name.strip_prefix(b"/").unwrap_or(name);
-        let name = name.strip_suffix(b"/").unwrap_or(name);
-        if !matches!(name, b"" | b"root") {
-            return Err(Refusal::invalid(
-                "X-Vault-Namespace: this version has no namespaces but root; leave the header out",
-            ));
-        }
+/// The namespace, as it was sent; empty where none was.
+pub(crate) fn namespace(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let mut given = headers.get_all(&NAMESPACE).iter();
+    let Some(first) = given.next() else { return Ok("") };
+    if given.any(|other| other != first) {
+        return Err(Refusal::invalid("X-Vault-Namespace: give one namespace, not several"));
     }
-    Ok(())
+    std::str::from_utf8(first.as_bytes())
+        .map_err(|_| Refusal::invalid("X-Vault-Namespace: a namespace is named in UTF-8"))
 }
 
 /// The seconds of `X-Vault-Wrap-TTL`.
@@ -112,14 +108,17 @@ mod tests {
     }
 
     #[test]
-    fn knows_only_the_root_namespace() {
-        for name in ["", "root", "/", "root/", "/root/"] {
-            assert!(check_namespace(&map(&[("x-vault-namespace", name)])).is_ok(), "{name}");
+    fn takes_one_namespace() {
+        assert_eq!(namespace(&map(&[])).unwrap(), "");
+        for name in ["", "root", "/team/", " team/a "] {
+            assert_eq!(namespace(&map(&[("x-vault-namespace", name)])).unwrap(), name);
         }
-        for name in ["team", "root/team", "Root", "///", "."] {
-            assert!(check_namespace(&map(&[("x-vault-namespace", name)])).is_err(), "{name}");
-        }
-        assert!(check_namespace(&map(&[("x-vault-namespace", ""), ("x-vault-namespace", "team")])).is_err());
+        let twice = |a, b| map(&[("x-vault-namespace", a), ("x-vault-namespace", b)]);
+        assert_eq!(namespace(&twice("team", "team")).unwrap(), "team");
+        assert!(namespace(&twice("", "team")).is_err());
+        let mut headers = HeaderMap::new();
+        headers.insert("x-vault-namespace", HeaderValue::from_bytes(b"r\xf6").unwrap());
+        assert!(namespace(&headers).is_err());
     }
 
     #[test]

@@ -17,13 +17,14 @@ pub(crate) async fn is_allowed(call: &mut Call<'_>, needs_sudo: bool) -> Result<
         Err(Fault::Denied) => return Ok(false),
         Err(fault) => return Err(fault),
     };
+    let path = call.as_policies_have_it(call.req.request.path.as_str());
     let operation = match call.req.operation {
         Operation::Create => Operation::Update,
         other => other,
     };
     let ask = Ask {
         operation,
-        path: call.req.request.path.as_str(),
+        path: &path,
         written: None,
         params: &call.req.request.body,
         wrap_ttl: call.req.request.wrap_ttl.filter(|t| *t > 0),
@@ -38,7 +39,7 @@ async fn count_use(call: &mut Call<'_>, entry: &Arc<TokenEntry>) -> Result<bool,
         return Ok(true);
     }
     let txn: &mut Txn = call.txn;
-    let key = keys::core(keys::TOKEN, &entry.accessor);
+    let key = keys::of(keys::TOKEN, &entry.accessor);
     let Some(now) = txn.get::<TokenEntry>(&key).await? else { return Ok(false) };
     if now.num_uses < 0 {
         return Ok(false);

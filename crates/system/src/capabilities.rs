@@ -40,15 +40,15 @@ fn of_token(call: Call<'_>) -> Answering<'_> {
         if token.is_empty() {
             return Err(Fault::invalid("field \"token\": a token is needed"));
         }
-        let entry = call.core.find_token(token).await?.ok_or_else(|| Fault::invalid("invalid token"))?;
-        answer(&call, &entry).await
+        let entry = call.find_token(token).await?.ok_or_else(|| Fault::invalid("invalid token"))?;
+        answer(&call, &entry, "").await
     })
 }
 
 fn of_self(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let token = call.req.token.ok_or(Fault::Denied)?;
-        answer(&call, &token.entry).await
+        answer(&call, &token.entry, call.req.from_token).await
     })
 }
 
@@ -58,27 +58,28 @@ fn of_accessor(call: Call<'_>) -> Answering<'_> {
         if accessor.is_empty() {
             return Err(Fault::invalid("field \"accessor\": the accessor of a token is needed"));
         }
-        let entry =
-            call.core.find_accessor(accessor).await?.ok_or_else(|| Fault::invalid("invalid accessor"))?;
-        answer(&call, &entry).await
+        let entry = call.find_accessor(accessor).await?.ok_or_else(|| Fault::invalid("invalid accessor"))?;
+        answer(&call, &entry, "").await
     })
 }
 
 /// One list per path, under the path as it was given; of a single path once more as `capabilities`.
-async fn answer(call: &Call<'_>, token: &TokenEntry) -> Result<Response, Fault> {
+/// `between` is the way from the token's namespace to the request's.
+async fn answer(call: &Call<'_>, token: &TokenEntry, between: &str) -> Result<Response, Fault> {
     let lists = ["paths", "path"].map(|name| call.args.list(name).unwrap_or_default());
     let paths = lists.into_iter().find(|l| !l.is_empty());
     let paths = paths.ok_or_else(|| Fault::invalid("field \"paths\": at least one path is needed"))?;
     let acl = call.core.rights(token).await?.acl;
+    let at = |path: &str| {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        json!(acl.capabilities(&format!("{between}{path}")))
+    };
     let mut found = Map::new();
     for path in paths {
-        found.insert(path.clone(), json!(acl.capabilities(path.strip_prefix('/').unwrap_or(path))));
+        found.insert(path.clone(), at(path));
     }
     if let [only] = paths {
-        found.insert(
-            "capabilities".to_owned(),
-            json!(acl.capabilities(only.strip_prefix('/').unwrap_or(only))),
-        );
+        found.insert("capabilities".to_owned(), at(only));
     }
     Ok(Response::data(found))
 }

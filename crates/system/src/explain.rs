@@ -32,7 +32,7 @@ fn explain(call: Call<'_>) -> Answering<'_> {
         let (policies, acl) = policies(&call).await?;
         let nothing = Map::new();
         let parameters = call.args.object("parameters").unwrap_or(&nothing);
-        let outlook = call.core.explain(&acl, operation, path.clone(), parameters);
+        let outlook = call.core.explain(&acl, call.namespace(), operation, path.clone(), parameters);
         let why = &outlook.explanation;
         let open = outlook.access == Some(Access::Open);
         let capabilities: Vec<&str> = why.capabilities.iter().map(|c| c.as_str()).collect();
@@ -94,11 +94,11 @@ async fn policies(call: &Call<'_>) -> Result<(Vec<String>, Arc<Acl>), Fault> {
     let (token, accessor) = (call.args.text_or_empty("token").trim(), call.args.text_or_empty("accessor"));
     let named = call.args.list("policies").unwrap_or_default();
     let entry = match (token, accessor, named.is_empty()) {
-        (token, "", true) if !token.is_empty() => call.core.find_token(token).await?,
-        ("", accessor, true) if !accessor.is_empty() => call.core.find_accessor(accessor).await?,
+        (token, "", true) if !token.is_empty() => call.find_token(token).await?,
+        ("", accessor, true) if !accessor.is_empty() => call.find_accessor(accessor).await?,
         ("", "", false) => {
             let names = clean_policies(named.to_vec(), true);
-            let acl = call.core.acl(&names).await?;
+            let acl = call.core.acl(&call.namespace().id, &names).await?;
             return Ok((names, acl));
         }
         _ => return Err(Fault::invalid("give one of \"token\", \"accessor\" and \"policies\"")),

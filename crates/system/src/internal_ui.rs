@@ -16,6 +16,8 @@ pub(crate) fn routes() -> Vec<Route> {
             .open(Read, mounts),
         Route::new("internal/ui/mounts/{path:rest}", "The mount of a path that the caller may use.", PATH)
             .open(Read, mount),
+        Route::new("internal/ui/namespaces", "The namespaces below that the caller may work in.", &[])
+            .open(Read, namespaces),
         Route::new("internal/ui/resultant-acl", "All that the caller's token may do.", &[])
             .on(Read, resultant),
     ]
@@ -38,11 +40,11 @@ async fn acl(call: &Call<'_>) -> Result<Option<Arc<Acl>>, Fault> {
 fn mounts(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let acl = acl(&call).await?;
-        let table = call.core.mounts();
+        let table = call.mounts();
         let visible = |class: Class| -> Map {
             let shown = table.of(class).into_iter().filter(|m| {
                 m.entry.config.listing_visibility == "unauth"
-                    || acl.as_ref().is_some_and(|a| a.touches(&m.full_path))
+                    || acl.as_ref().is_some_and(|a| a.touches(&call.as_policies_have_it(&m.full_path)))
             });
             shown.map(|m| (m.entry.path.clone(), Value::Object(describe(m, acl.is_some())))).collect()
         };
@@ -63,9 +65,9 @@ fn describe(mounted: &Mounted, known: bool) -> Map {
 fn mount(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let acl = acl(&call).await?.ok_or(Fault::Denied)?;
-        let table = call.core.mounts();
+        let table = call.mounts();
         let path = call.args.text_or_empty("path");
-        let mounted = table.resolve(path).filter(|m| acl.touches(&m.full_path));
+        let mounted = table.resolve(path).filter(|m| acl.touches(&call.as_policies_have_it(&m.full_path)));
         let mounted = mounted.ok_or_else(|| {
             Fault::Refused(format!(
                 "there is no mount at {path:?}, or the token's policies do not reach below it: see \
@@ -75,6 +77,19 @@ fn mount(call: Call<'_>) -> Answering<'_> {
         let mut info = describe(mounted, true);
         info.insert("path".to_owned(), json!(mounted.full_path));
         Ok(Response::data(info))
+    })
+}
+
+/// Named from where the request is made.
+fn namespaces(call: Call<'_>) -> Answering<'_> {
+    Box::pin(async move {
+        let acl = acl(&call).await?.ok_or(Fault::Denied)?;
+        let (here, realm) = (call.namespace().path.as_str(), call.core.realm());
+        let below = realm.others().filter_map(|t| t.namespace.path.strip_prefix(here));
+        let reached = below.filter(|path| !path.is_empty() && acl.touches(&call.as_policies_have_it(path)));
+        let mut names: Vec<String> = reached.map(str::to_owned).collect();
+        names.sort_unstable();
+        Ok(Response::json(json!({ "keys": names })))
     })
 }
 

@@ -69,7 +69,8 @@ fn look_up(call: Call<'_>) -> Answering<'_> {
             return Err(Fault::Unsupported);
         }
         let id = lease_id(call.args)?;
-        let lease = call.core.lease(call.txn, id).await?.ok_or_else(|| Fault::invalid("invalid lease"))?;
+        let lease = if call.owns(id) { call.core.lease(call.txn, id).await? } else { None };
+        let lease = lease.ok_or_else(|| Fault::invalid("invalid lease"))?;
         Ok(Response::json(json!({
             "id": lease.id,
             "path": lease.path,
@@ -86,6 +87,9 @@ fn renew(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let id = lease_id(call.args)?;
         let increment = call.args.seconds("increment").unwrap_or(0);
+        if !call.owns(id) {
+            return Err(Fault::invalid("lease not found"));
+        }
         let (seconds, renewable, warnings) = call.core.renew_lease(call.txn, id, increment).await?;
         Ok(Response {
             renewed_lease: Some((id.to_owned(), seconds, renewable)),
@@ -99,8 +103,12 @@ fn revoke(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let id = lease_id(call.args)?;
         let core = call.core;
+        // To revoke what is not there is no error, and what belongs elsewhere is not there.
+        if !call.owns(id) {
+            return Ok(Response::none());
+        }
         // A transaction of its own: what a failing engine has left in it must not be committed.
-        let mut txn = core.txn();
+        let mut txn = core.txn_in(call.namespace());
         match core.revoke_lease(&mut txn, id, false).await {
             Ok(()) => {
                 core.commit(txn).await?;
@@ -133,13 +141,13 @@ async fn revoke_below(call: Call<'_>, force: bool) -> Result<Response, Fault> {
         return Err(Fault::invalid("prefix is required: it must not be empty"));
     }
     let (core, before) = (call.core, call.now());
-    let job = Job::RevokePrefix { prefix, before, force };
+    let job = Job::RevokePrefix { namespace: call.namespace().id.clone(), prefix, before, force };
     if call.args.bool("sync") != Some(true) {
         // Effective with the commit; the pipeline begins to clean up before it answers.
         job.enqueue(call.txn, core.random.as_ref())?;
         return Ok(Response::none());
     }
-    let mut txn = core.txn();
+    let mut txn = core.txn_in(call.namespace());
     job.enqueue(&mut txn, core.random.as_ref())?;
     core.commit(txn).await?;
     for _ in 0..GOES {

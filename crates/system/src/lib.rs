@@ -20,6 +20,7 @@ mod locked_users;
 mod loggers;
 mod metrics;
 mod mounts;
+mod namespaces;
 mod passwords;
 mod plugins;
 mod policies;
@@ -71,7 +72,7 @@ impl Engine for System {
 pub(crate) type Answering<'a> = BoxFuture<'a, Result<Response, Fault>>;
 
 fn routes() -> Vec<Route> {
-    [
+    let of_the_server = [
         health::routes(),
         seal::routes(),
         init::routes(),
@@ -79,27 +80,31 @@ fn routes() -> Vec<Route> {
         rekey::routes(),
         generate_root::routes(),
         rotate::routes(),
-        leases::routes(),
-        wrapping::routes(),
         audit::routes(),
         snapshot::routes(),
         loggers::routes(),
         host_info::routes(),
         metrics::routes(),
+        quotas::routes(),
+        config::routes(),
+    ];
+    let of_every_namespace = [
+        leases::routes(),
+        wrapping::routes(),
+        namespaces::routes(),
         mounts::routes(),
         policies::routes(),
         passwords::routes(),
         capabilities::routes(),
         explain::routes(),
         internal_ui::routes(),
-        quotas::routes(),
         tools::routes(),
-        config::routes(),
         locked_users::routes(),
         plugins::routes(),
         counters::routes(),
-    ]
-    .concat()
+    ];
+    let of_the_server = of_the_server.into_iter().flatten().map(Route::root_only);
+    of_the_server.chain(of_every_namespace.into_iter().flatten()).collect()
 }
 
 #[cfg(test)]

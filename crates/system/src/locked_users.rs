@@ -4,7 +4,7 @@ use crate::Answering;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use strongroom_core::lockout::Failures;
-use strongroom_core::{Call, Class, Fault, Map, Operation, Response, Route, keys};
+use strongroom_core::{Call, Class, Fault, Map, Namespace, Operation, Response, Route, keys};
 use strongroom_wire::field::{Field, Kind};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -31,7 +31,7 @@ fn unknown_accessor() -> Fault {
 
 fn list(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let mounts = call.core.mounts();
+        let mounts = call.mounts();
         let wanted = call.args.text_or_empty("mount_accessor");
         if !wanted.is_empty() && !mounts.of(Class::Auth).iter().any(|m| m.entry.accessor == wanted) {
             return Err(unknown_accessor());
@@ -40,11 +40,11 @@ fn list(call: Call<'_>) -> Answering<'_> {
         if !wanted.is_empty() {
             locked.insert(wanted.to_owned(), Vec::new());
         }
-        for counted in call.txn.names(&keys::core(keys::LOCKOUT, "")).await? {
+        for counted in call.txn.names(&call.txn.key(keys::LOCKOUT, "")).await? {
             let Some((id, _)) = counted.split_once('/') else { continue };
             let Some(mounted) = mounts.by_id(id) else { continue };
             let mount = &mounted.entry;
-            let failures = call.txn.get::<Failures>(&keys::core(keys::LOCKOUT, &counted)).await?;
+            let failures = call.txn.get::<Failures>(&call.txn.key(keys::LOCKOUT, &counted)).await?;
             let Some(name) = failures.map(|f| f.name.clone()) else { continue };
             if (wanted.is_empty() || mount.accessor == wanted)
                 && call.core.is_locked_out(mount, &name).await?
@@ -52,11 +52,11 @@ fn list(call: Call<'_>) -> Answering<'_> {
                 locked.entry(mount.accessor.clone()).or_default().push(name);
             }
         }
-        Ok(Response::data(shown(&locked)))
+        Ok(Response::data(shown(call.namespace(), &locked)))
     })
 }
 
-fn shown(locked: &BTreeMap<String, Vec<String>>) -> Map {
+fn shown(namespace: &Namespace, locked: &BTreeMap<String, Vec<String>>) -> Map {
     let total: usize = locked.values().map(Vec::len).sum();
     let row = |(accessor, names): (&String, &Vec<String>)| {
         let identifiers = if names.is_empty() { Value::Null } else { json!(names) };
@@ -66,8 +66,8 @@ fn shown(locked: &BTreeMap<String, Vec<String>>) -> Map {
     let by_namespace = if by_mount.is_empty() {
         json!([])
     } else {
-        let id = keys::ROOT_NAMESPACE;
-        json!([{ "namespace_id": id, "namespace_path": "", "counts": total, "mount_accessors": by_mount }])
+        let (id, path) = (&namespace.id, &namespace.path);
+        json!([{ "namespace_id": id, "namespace_path": path, "counts": total, "mount_accessors": by_mount }])
     };
     Map::from_iter([("by_namespace".to_owned(), by_namespace), ("total".to_owned(), json!(total))])
 }
@@ -75,7 +75,7 @@ fn shown(locked: &BTreeMap<String, Vec<String>>) -> Map {
 /// Names are counted as the auth method resolves them; some fold letters, so both forms are forgotten.
 fn unlock(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let mounts = call.core.mounts();
+        let mounts = call.mounts();
         let mounted = mounts.by_accessor(call.args.text_or_empty("mount_accessor"));
         let mounted = mounted.filter(|m| m.entry.class == Class::Auth).ok_or_else(unknown_accessor)?;
         let name = call.args.text_or_empty("alias_identifier");

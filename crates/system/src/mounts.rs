@@ -10,7 +10,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use strongroom_core::jobs::Job;
-use strongroom_core::{Call, Class, Fault, Mount, MountConfig, Operation, Response, Route, Txn, keys};
+use strongroom_core::mount::BUILT_IN;
+use strongroom_core::{
+    Call, Class, Fault, Mount, MountConfig, Namespace, NamespaceId, Operation, Response, Route, Txn, keys,
+};
 use strongroom_crypto::random;
 use strongroom_wire::field::{Args, Field, Kind};
 
@@ -82,9 +85,6 @@ const FIELDS: &[Field] = &[
     Field::new("identity_token_key", Kind::Text, "Key for plugin identity tokens; not supported."),
 ];
 
-/// Types that every server has once, at their own path.
-pub(crate) const BUILT_IN: [&str; 4] = ["system", "cubbyhole", "identity", "token"];
-
 fn read_mounts(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move { Ok(table(&call, Class::Secret)) })
 }
@@ -118,7 +118,7 @@ fn delete_auth(call: Call<'_>) -> Answering<'_> {
 }
 
 fn table(call: &Call<'_>, class: Class) -> Response {
-    let mounts = call.core.mounts();
+    let mounts = call.mounts();
     let row = |m: &Mount| (m.path.clone(), Value::Object(mount_info(m)));
     Response::data(mounts.of(class).into_iter().map(|m| row(&m.entry)).collect())
 }
@@ -154,9 +154,9 @@ impl Named {
     }
 }
 
-async fn read(call: Call<'_>, class: Class) -> Result<Response, Fault> {
+async fn read(mut call: Call<'_>, class: Class) -> Result<Response, Fault> {
     let named = Named::parse(class, call.args.text_or_empty("path"));
-    let mount = find(&live(call.txn).await?, &named).ok_or_else(|| named.missing())?;
+    let mount = find(&live(&mut call).await?, &named).ok_or_else(|| named.missing())?;
     Ok(Response::data(if named.tune { show::tuning(call.core, &mount) } else { mount_info(&mount) }))
 }
 
@@ -165,7 +165,7 @@ async fn write(call: Call<'_>, class: Class) -> Result<Response, Fault> {
     if named.tune { tune(call, &named).await } else { enable(call, named).await }
 }
 
-async fn enable(call: Call<'_>, named: Named) -> Result<Response, Fault> {
+async fn enable(mut call: Call<'_>, named: Named) -> Result<Response, Fault> {
     let mut mount = blank(&call, &named)?;
     if let Some(config) = call.args.object("config") {
         let config = Args::decode(FIELDS, &[], config)?;
@@ -176,9 +176,20 @@ async fn enable(call: Call<'_>, named: Named) -> Result<Response, Fault> {
     let unknown = || unknown_kind(&call, &mount);
     let backend = call.core.plugs.find(mount.class, &mount.kind).ok_or_else(unknown)?;
     backend.engine().check(&mut mount)?;
-    place::check_free(&live(call.txn).await?, &mount.full_path())?;
+    place::check_free(&live(&mut call).await?, &mount.full_path())?;
+    check_no_namespace(&mut call, &mount.full_path()).await?;
     call.txn.put(&mount.record_key(), &mount)?;
     Ok(Response::none())
+}
+
+/// A namespace below this one takes all paths that begin with its name.
+async fn check_no_namespace(call: &mut Call<'_>, full_path: &str) -> Result<(), Fault> {
+    let name = full_path.split_inclusive('/').next().unwrap_or(full_path);
+    let key = Namespace::key(&format!("{}{name}", call.namespace().path));
+    if call.txn.exists(&key).await? {
+        return Err(Fault::invalid(format!("cannot mount at {full_path}: there is a namespace {name}")));
+    }
+    Ok(())
 }
 
 fn unknown_kind(call: &Call<'_>, mount: &Mount) -> Fault {
@@ -204,7 +215,7 @@ fn blank(call: &Call<'_>, named: &Named) -> Result<Mount, Fault> {
     let prefix = if named.class == Class::Auth { "auth_" } else { "" };
     Ok(Mount {
         id: format!("m{}", random::base62(random, 9)),
-        namespace: keys::ROOT_NAMESPACE.to_owned(),
+        namespace: call.namespace().id.clone(),
         class: named.class,
         path: named.path.clone(),
         uuid: random::uuid(random),
@@ -243,9 +254,9 @@ fn kind(args: &Args, options: &mut BTreeMap<String, String>) -> Result<String, F
     Ok("kv".to_owned())
 }
 
-async fn tune(call: Call<'_>, named: &Named) -> Result<Response, Fault> {
+async fn tune(mut call: Call<'_>, named: &Named) -> Result<Response, Fault> {
     place::check_tunable(named.class, &named.path)?;
-    let old = find(&live(call.txn).await?, named).ok_or_else(|| named.missing())?;
+    let old = find(&live(&mut call).await?, named).ok_or_else(|| named.missing())?;
     let mut mount = Mount::clone(&old);
     settings::apply(call.args, &mut mount)?;
     settings::check_version(call.args)?;
@@ -263,11 +274,11 @@ async fn tune(call: Call<'_>, named: &Named) -> Result<Response, Fault> {
 }
 
 /// The mount is gone with this commit; its leases, tokens and entries are removed by a job.
-async fn disable(call: Call<'_>, class: Class) -> Result<Response, Fault> {
+async fn disable(mut call: Call<'_>, class: Class) -> Result<Response, Fault> {
     let rest = call.args.text_or_empty("path");
     let named = Named { class, path: format!("{}/", rest.strip_suffix('/').unwrap_or(rest)), tune: false };
     place::check_removable(class, &named.path)?;
-    let Some(mount) = find(&live(call.txn).await?, &named) else { return Ok(Response::none()) };
+    let Some(mount) = find(&live(&mut call).await?, &named) else { return Ok(Response::none()) };
     let mount = Mount { removed: true, ..Mount::clone(&mount) };
     call.txn.put(&mount.record_key(), &mount)?;
     Job::RemoveMount { mount: Box::new(mount), before: call.now() }
@@ -277,10 +288,21 @@ async fn disable(call: Call<'_>, class: Class) -> Result<Response, Fault> {
 
 /// The mounts that are not being removed. Read in the transaction, so that of two requests for the same
 /// path one is run again and sees the other's mount.
-async fn live(txn: &mut Txn) -> Result<Vec<Arc<Mount>>, Fault> {
+async fn live(call: &mut Call<'_>) -> Result<Vec<Arc<Mount>>, Fault> {
+    let mut mounts = live_on_record(call.txn, &call.req.space.namespace.id).await?;
+    if !call.namespace().id.is_root() {
+        let all = [Class::Secret, Class::Auth].map(|class| call.mounts().of(class)).concat();
+        mounts.extend(all.into_iter().filter(|m| m.entry.is_built_in()).map(|m| Arc::new(m.entry.clone())));
+    }
+    Ok(mounts)
+}
+
+/// The mounts of a namespace that are on record and not being removed.
+pub(crate) async fn live_on_record(txn: &mut Txn, namespace: &NamespaceId) -> Result<Vec<Arc<Mount>>, Fault> {
+    let key = |id: &str| keys::within(namespace.as_str(), keys::MOUNT, id);
     let mut mounts = Vec::new();
-    for id in txn.names(&keys::core(keys::MOUNT, "")).await? {
-        mounts.extend(txn.get::<Mount>(&keys::core(keys::MOUNT, &id)).await?.filter(|m| !m.removed));
+    for id in txn.names(&key("")).await? {
+        mounts.extend(txn.get::<Mount>(&key(&id)).await?.filter(|m| !m.removed));
     }
     Ok(mounts)
 }

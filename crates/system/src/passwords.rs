@@ -36,7 +36,7 @@ struct PasswordPolicyRecord {
 impl Record for PasswordPolicyRecord {}
 
 fn key(call: &Call<'_>) -> Vec<u8> {
-    keys::core(keys::PASSWORD_POLICY, call.args.text_or_empty("name"))
+    call.txn.key(keys::PASSWORD_POLICY, call.args.text_or_empty("name"))
 }
 
 async fn find(call: &mut Call<'_>) -> Result<Arc<PasswordPolicyRecord>, Fault> {
@@ -46,7 +46,7 @@ async fn find(call: &mut Call<'_>) -> Result<Arc<PasswordPolicyRecord>, Fault> {
 }
 
 fn list(call: Call<'_>) -> Answering<'_> {
-    Box::pin(async move { Response::keys(call.txn.names(&keys::core(keys::PASSWORD_POLICY, "")).await?) })
+    Box::pin(async move { Response::keys(call.txn.names(&call.txn.key(keys::PASSWORD_POLICY, "")).await?) })
 }
 
 fn read(mut call: Call<'_>) -> Answering<'_> {

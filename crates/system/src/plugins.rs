@@ -1,8 +1,8 @@
 //! `sys/plugins`: engines and auth methods are part of the program; the catalog can be read, not changed.
 
 use crate::Answering;
-use crate::mounts::BUILT_IN;
 use serde_json::{Value, json};
+use strongroom_core::mount::BUILT_IN;
 use strongroom_core::{Call, Class, Core, Fault, Operation, Response, Route};
 use strongroom_wire::field::{Field, Kind};
 
@@ -111,7 +111,7 @@ fn reload(call: Call<'_>) -> Answering<'_> {
         if plugin.is_empty() == mounts.is_empty() {
             return Err(Fault::invalid("give one of \"plugin\" and \"mounts\""));
         }
-        let table = call.core.mounts();
+        let table = call.mounts();
         let folder = |path: &str| format!("{}/", path.trim_matches('/'));
         if let Some(missing) = mounts.iter().find(|m| table.at(&folder(m)).is_none()) {
             return Err(Fault::invalid(format!("field \"mounts\": no mount at {missing:?}")));

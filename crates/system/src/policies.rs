@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use std::sync::Arc;
-use strongroom_core::policies::PolicyRecord;
+use strongroom_core::policies::{self, PolicyRecord};
 use strongroom_core::{Call, Fault, Operation, Response, Route, Txn, keys};
 use strongroom_policy::builtin::{DEFAULT_NAME, RESPONSE_WRAPPING_NAME};
 use strongroom_wire::field::{Field, Kind};
@@ -52,17 +52,19 @@ fn list_legacy(call: Call<'_>) -> Answering<'_> {
 
 /// `response-wrapping` is the server's own and not shown.
 async fn names(txn: &mut Txn) -> Result<Vec<String>, Fault> {
-    let mut names = txn.names(&keys::core(keys::POLICY, "")).await?;
+    let mut names = txn.names(&txn.key(keys::POLICY, "")).await?;
     names.retain(|n| n != RESPONSE_WRAPPING_NAME);
-    names.push(ROOT_NAME.to_owned());
+    let first = if txn.namespace().is_root() { ROOT_NAME } else { DEFAULT_NAME };
+    names.push(first.to_owned());
     names.sort_unstable();
+    names.dedup();
     Ok(names)
 }
 
 fn read(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let name = call.args.text_or_empty("name").to_owned();
-        if name == ROOT_NAME {
+        if name == ROOT_NAME && call.namespace().id.is_root() {
             return Ok(Response::json(json!({ "name": name, "policy": "" })));
         }
         let record = find(&mut *call.txn, &name).await?;
@@ -84,7 +86,7 @@ fn read(call: Call<'_>) -> Answering<'_> {
 fn read_legacy(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let name = call.args.text_or_empty("name").to_owned();
-        if name == ROOT_NAME {
+        if name == ROOT_NAME && call.namespace().id.is_root() {
             return Ok(Response::json(json!({ "name": name, "rules": "" })));
         }
         let record = find(&mut *call.txn, &name).await?;
@@ -93,7 +95,7 @@ fn read_legacy(call: Call<'_>) -> Answering<'_> {
 }
 
 async fn find(txn: &mut Txn, name: &str) -> Result<Arc<PolicyRecord>, Fault> {
-    txn.get::<PolicyRecord>(&keys::core(keys::POLICY, name)).await?.ok_or(Fault::NotFound)
+    policies::find(txn, name).await?.ok_or(Fault::NotFound)
 }
 
 fn write(call: Call<'_>) -> Answering<'_> {
@@ -116,8 +118,8 @@ fn write(call: Call<'_>) -> Answering<'_> {
             (policy, _) => policy,
         };
         let text = plain_text(text);
-        let key = keys::core(keys::POLICY, name);
-        let before = call.txn.get::<PolicyRecord>(&key).await?.map_or(0, |p| p.version);
+        let key = call.txn.key(keys::POLICY, name);
+        let before = policies::find(call.txn, name).await?.map_or(0, |p| p.version);
         let record = PolicyRecord::new(name, &text)?.revised(before.saturating_add(1), call.now());
         call.txn.put(&key, &record)?;
         Ok(response)
@@ -130,7 +132,7 @@ fn delete(call: Call<'_>) -> Answering<'_> {
         if [ROOT_NAME, DEFAULT_NAME, RESPONSE_WRAPPING_NAME].contains(&name) {
             return Err(Fault::invalid(format!("cannot delete \"{name}\" policy")));
         }
-        call.txn.delete(&keys::core(keys::POLICY, name));
+        call.txn.delete(&call.txn.key(keys::POLICY, name));
         Ok(Response::none())
     })
 }

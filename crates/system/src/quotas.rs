@@ -37,7 +37,7 @@ const CONFIG: &[Field] = &[
 const FIELDS: &[Field] = &[
     Field::new("name", Kind::Text, "The name of the rate limit."),
     Field::new("type", Kind::Text, "Always rate-limit."),
-    Field::new("path", Kind::Text, "A mount or a path below one; empty for all requests."),
+    Field::new("path", Kind::Text, "A namespace, a mount or a path below one; empty for all requests."),
     Field::new("rate", Kind::Any, "Requests in an interval."),
     Field::new("interval", Kind::Seconds, "The interval; a second unless given."),
     Field::new("block_interval", Kind::Seconds, "How long an address that went over is refused everything."),
@@ -147,9 +147,19 @@ fn path(core: &Core, args: &Args) -> Result<String, Fault> {
         return Ok(String::new());
     }
     let within = path.strip_suffix('*').unwrap_or(path);
-    match core.mounts().resolve(within) {
-        // A mount is kept with its slash.
-        Some(mounted) if mounted.full_path.trim_end_matches('/') == path => Ok(mounted.full_path.clone()),
+    let realm = core.realm();
+    // A namespace and a mount are kept with their slash.
+    let folder = format!("{}/", within.trim_end_matches('/'));
+    if realm.at(&folder).is_some() {
+        return Ok(if within == path { folder } else { path.to_owned() });
+    }
+    let (space, local) = realm
+        .find("", within)
+        .map_or((realm.root(), within), |(table, skip)| (table, within.get(skip..).unwrap_or(within)));
+    match space.resolve(local) {
+        Some(mounted) if mounted.full_path.trim_end_matches('/') == local && within == path => {
+            Ok(format!("{}{}", space.namespace.path, mounted.full_path))
+        }
         Some(_) => Ok(path.to_owned()),
         None => Err(Fault::invalid(format!("field \"path\": there is no mount at {path:?}"))),
     }

@@ -86,7 +86,7 @@ async fn wrapping_token(call: &Call<'_>) -> Result<Arc<TokenEntry>, Fault> {
     if token.is_empty() {
         return Err(Fault::invalid("token is required: the wrapping token, in the body or as the caller's"));
     }
-    let entry = call.core.find_wrapping(token).await?;
+    let entry = call.find_wrapping(token).await?;
     let entry =
         entry.filter(|e| strongroom_core::cidr::allows(&e.bound_cidrs, call.req.request.remote.address));
     entry.ok_or_else(|| Fault::invalid("wrapping token is not valid or does not exist"))

@@ -18,8 +18,8 @@ use strongroom_core::policies::PolicyRecord;
 use strongroom_core::response::Body;
 use strongroom_core::token::TokenEntry;
 use strongroom_core::{
-    Answer, AuthMethod, BoxFuture, Class, Core, Engine, Fault, Grant, Mount, MountConfig, Operation, Path,
-    Remote, Request, RouteTable, Txn, keys,
+    Answer, AuthMethod, BoxFuture, Class, Core, Engine, Fault, Grant, Mount, MountConfig, NamespaceId,
+    Operation, Path, Remote, Request, RouteTable, Txn, keys,
 };
 use strongroom_crypto::{Random, Secret, random};
 use strongroom_storage::{MemoryStore, Store};
@@ -119,7 +119,7 @@ impl Harness {
             uuid: random::uuid(random),
             accessor: self.core.fresh_accessor(kind),
             id,
-            namespace: keys::ROOT_NAMESPACE.to_owned(),
+            namespace: NamespaceId::ROOT,
             class,
             path: path.to_owned(),
             kind: kind.to_owned(),
@@ -186,6 +186,7 @@ impl Harness {
         Request {
             id: random::uuid(self.core.random.as_ref()),
             operation,
+            namespace: String::new(),
             path: Path::parse(path).expect("a valid path"),
             body,
             raw: None,

@@ -69,6 +69,14 @@ impl Path {
         self.0.ends_with('/')
     }
 
+    /// The path without its first `skip` bytes, which end at a segment; empty if they do not.
+    #[must_use]
+    pub fn below(&self, skip: usize) -> Self {
+        let (head, rest) = self.0.split_at_checked(skip).unwrap_or_default();
+        let rest = if head.is_empty() || head.ends_with('/') { rest } else { "" };
+        Self(rest.to_owned())
+    }
+
     /// The path with a trailing slash, as LIST is routed and authorised.
     #[must_use]
     pub fn into_folder(mut self) -> Self {

@@ -10,7 +10,7 @@ use strongroom_crypto::random;
 
 /// The entity that a mount knows by this name.
 pub async fn entity_at(txn: &mut Txn, mount: &str, name: &str) -> Result<Option<Arc<Entity>>, Fault> {
-    let pointer = txn.get::<Pointer>(&name_key(keys::ALIAS_NAME, mount, name)).await?;
+    let pointer = txn.get::<Pointer>(&name_key(txn, keys::ALIAS_NAME, mount, name)).await?;
     match pointer {
         Some(pointer) => entities::find(txn, &pointer.id).await,
         None => Ok(None),
@@ -19,7 +19,7 @@ pub async fn entity_at(txn: &mut Txn, mount: &str, name: &str) -> Result<Option<
 
 /// The entity that has the alias with this id.
 pub async fn entity_of(txn: &mut Txn, alias: &str) -> Result<Option<Arc<Entity>>, Fault> {
-    match txn.get::<Pointer>(&keys::core(keys::ALIAS, alias)).await? {
+    match txn.get::<Pointer>(&txn.key(keys::ALIAS, alias)).await? {
         Some(pointer) => entities::find(txn, &pointer.id).await,
         None => Ok(None),
     }
@@ -27,7 +27,7 @@ pub async fn entity_of(txn: &mut Txn, alias: &str) -> Result<Option<Arc<Entity>>
 
 /// The external group that a mount knows by this name.
 pub async fn group_at(txn: &mut Txn, mount: &str, name: &str) -> Result<Option<Arc<Group>>, Fault> {
-    let pointer = txn.get::<Pointer>(&name_key(keys::GROUP_ALIAS_NAME, mount, name)).await?;
+    let pointer = txn.get::<Pointer>(&name_key(txn, keys::GROUP_ALIAS_NAME, mount, name)).await?;
     match pointer {
         Some(pointer) => super::groups::find(txn, &pointer.id).await,
         None => Ok(None),
@@ -36,7 +36,7 @@ pub async fn group_at(txn: &mut Txn, mount: &str, name: &str) -> Result<Option<A
 
 /// The group that has the alias with this id.
 pub async fn group_of(txn: &mut Txn, alias: &str) -> Result<Option<Arc<Group>>, Fault> {
-    match txn.get::<Pointer>(&keys::core(keys::GROUP_ALIAS, alias)).await? {
+    match txn.get::<Pointer>(&txn.key(keys::GROUP_ALIAS, alias)).await? {
         Some(pointer) => super::groups::find(txn, &pointer.id).await,
         None => Ok(None),
     }
@@ -54,8 +54,8 @@ pub fn attach(txn: &mut Txn, entity: &mut Entity, mut alias: Alias) -> Result<()
     super::check_name(&alias.name)?;
     alias.owner.clone_from(&entity.id);
     let pointer = Pointer { id: entity.id.clone(), name: alias.name.clone() };
-    txn.put(&keys::core(keys::ALIAS, &alias.id), &pointer)?;
-    txn.put(&name_key(keys::ALIAS_NAME, &alias.mount, &alias.name), &pointer)?;
+    txn.put(&txn.key(keys::ALIAS, &alias.id), &pointer)?;
+    txn.put(&name_key(txn, keys::ALIAS_NAME, &alias.mount, &alias.name), &pointer)?;
     entity.aliases.push(alias);
     Ok(())
 }
@@ -73,8 +73,8 @@ pub fn attach_to_group(txn: &mut Txn, group: &mut Group, mut alias: Alias) -> Re
     super::check_name(&alias.name)?;
     alias.owner.clone_from(&group.id);
     let pointer = Pointer { id: group.id.clone(), name: alias.name.clone() };
-    txn.put(&keys::core(keys::GROUP_ALIAS, &alias.id), &pointer)?;
-    txn.put(&name_key(keys::GROUP_ALIAS_NAME, &alias.mount, &alias.name), &pointer)?;
+    txn.put(&txn.key(keys::GROUP_ALIAS, &alias.id), &pointer)?;
+    txn.put(&name_key(txn, keys::GROUP_ALIAS_NAME, &alias.mount, &alias.name), &pointer)?;
     group.alias = Some(alias);
     Ok(())
 }
@@ -82,15 +82,15 @@ pub fn attach_to_group(txn: &mut Txn, group: &mut Group, mut alias: Alias) -> Re
 /// Takes the alias from a group, which is left for the caller to write.
 pub fn detach_from_group(txn: &mut Txn, group: &mut Group) -> Option<Alias> {
     let alias = group.alias.take()?;
-    txn.delete(&keys::core(keys::GROUP_ALIAS, &alias.id));
-    txn.delete(&name_key(keys::GROUP_ALIAS_NAME, &alias.mount, &alias.name));
+    txn.delete(&txn.key(keys::GROUP_ALIAS, &alias.id));
+    txn.delete(&name_key(txn, keys::GROUP_ALIAS_NAME, &alias.mount, &alias.name));
     Some(alias)
 }
 
 /// Deletes the index entries of an entity's alias.
 pub(super) fn forget(txn: &mut Txn, alias: &Alias) {
-    txn.delete(&keys::core(keys::ALIAS, &alias.id));
-    txn.delete(&name_key(keys::ALIAS_NAME, &alias.mount, &alias.name));
+    txn.delete(&txn.key(keys::ALIAS, &alias.id));
+    txn.delete(&name_key(txn, keys::ALIAS_NAME, &alias.mount, &alias.name));
 }
 
 /// Up to `limit` aliases of a mount that is gone are taken from their owners; true when none is left.
@@ -100,7 +100,7 @@ pub(crate) async fn remove_of_mount(
     now: jiff::Timestamp,
     limit: usize,
 ) -> Result<bool, Fault> {
-    let prefix = name_key(keys::ALIAS_NAME, mount, "");
+    let prefix = name_key(txn, keys::ALIAS_NAME, mount, "");
     let found = txn.list(&prefix, None, limit).await?;
     for key in &found {
         let Some(pointer) = txn.get::<Pointer>(key).await? else { continue };
@@ -113,7 +113,7 @@ pub(crate) async fn remove_of_mount(
         after.updated = now;
         entities::put(txn, Some(&entity), &after).await?;
     }
-    let prefix = name_key(keys::GROUP_ALIAS_NAME, mount, "");
+    let prefix = name_key(txn, keys::GROUP_ALIAS_NAME, mount, "");
     let of_groups = txn.list(&prefix, None, limit).await?;
     for key in &of_groups {
         let Some(pointer) = txn.get::<Pointer>(key).await? else { continue };
@@ -131,7 +131,7 @@ impl Core {
     pub fn new_alias(&self, mount: &Mount, name: &str) -> Alias {
         let now = self.clock.now();
         Alias {
-            id: random::uuid(self.random.as_ref()),
+            id: mount.namespace.mark(random::uuid(self.random.as_ref())),
             mount: mount.id.clone(),
             mount_accessor: mount.accessor.clone(),
             name: name.to_owned(),
@@ -143,6 +143,6 @@ impl Core {
     }
 }
 
-fn name_key(kind: &str, mount: &str, name: &str) -> Vec<u8> {
-    keys::core(kind, &format!("{mount}/{}", fold(name)))
+fn name_key(txn: &Txn, kind: &str, mount: &str, name: &str) -> Vec<u8> {
+    txn.key(kind, &format!("{mount}/{}", fold(name)))
 }

@@ -3,13 +3,14 @@
 use super::groups;
 use super::record::{Entity, Pointer};
 use super::{aliases, fold};
+use crate::namespace::NamespaceId;
 use crate::{Core, Fault, Txn, keys};
 use std::sync::Arc;
 use strongroom_crypto::random;
 
 /// The entity with this id.
 pub async fn find(txn: &mut Txn, id: &str) -> Result<Option<Arc<Entity>>, Fault> {
-    txn.get::<Entity>(&keys::core(keys::ENTITY, id)).await
+    txn.get::<Entity>(&txn.key(keys::ENTITY, id)).await
 }
 
 /// The entity with this id, or the one that it was merged into.
@@ -17,7 +18,7 @@ pub async fn find_merged(txn: &mut Txn, id: &str) -> Result<Option<Arc<Entity>>,
     if let Some(entity) = find(txn, id).await? {
         return Ok(Some(entity));
     }
-    match txn.get::<Pointer>(&keys::core(keys::ENTITY_MERGED, id)).await? {
+    match txn.get::<Pointer>(&txn.key(keys::ENTITY_MERGED, id)).await? {
         Some(into) => find(txn, &into.id).await,
         None => Ok(None),
     }
@@ -25,7 +26,7 @@ pub async fn find_merged(txn: &mut Txn, id: &str) -> Result<Option<Arc<Entity>>,
 
 /// The entity of this name, in any case.
 pub async fn find_by_name(txn: &mut Txn, name: &str) -> Result<Option<Arc<Entity>>, Fault> {
-    match txn.get::<Pointer>(&name_key(name)).await? {
+    match txn.get::<Pointer>(&name_key(txn, name)).await? {
         Some(pointer) => find(txn, &pointer.id).await,
         None => Ok(None),
     }
@@ -35,7 +36,7 @@ pub async fn find_by_name(txn: &mut Txn, name: &str) -> Result<Option<Arc<Entity
 pub async fn put(txn: &mut Txn, before: Option<&Entity>, entity: &Entity) -> Result<(), Fault> {
     if before.is_none_or(|b| b.name != entity.name) {
         super::check_name(&entity.name)?;
-        let key = name_key(&entity.name);
+        let key = name_key(txn, &entity.name);
         if txn.get::<Pointer>(&key).await?.is_some_and(|p| p.id != entity.id) {
             return Err(Fault::invalid(format!(
                 "entity name {:?} is already in use by another entity",
@@ -43,11 +44,11 @@ pub async fn put(txn: &mut Txn, before: Option<&Entity>, entity: &Entity) -> Res
             )));
         }
         if let Some(before) = before {
-            txn.delete(&name_key(&before.name));
+            txn.delete(&name_key(txn, &before.name));
         }
         txn.put(&key, &Pointer { id: entity.id.clone(), name: entity.name.clone() })?;
     }
-    txn.put(&keys::core(keys::ENTITY, &entity.id), entity)
+    txn.put(&txn.key(keys::ENTITY, &entity.id), entity)
 }
 
 /// Deletes an entity, its aliases and its memberships. Its tokens are refused from the commit on.
@@ -57,22 +58,22 @@ pub async fn delete(txn: &mut Txn, entity: &Entity) -> Result<(), Fault> {
     }
     groups::leave_all(txn, &entity.id).await?;
     for id in &entity.merged {
-        txn.delete(&keys::core(keys::ENTITY_MERGED, id));
+        txn.delete(&txn.key(keys::ENTITY_MERGED, id));
     }
-    txn.delete(&name_key(&entity.name));
-    txn.delete(&keys::core(keys::ENTITY, &entity.id));
+    txn.delete(&name_key(txn, &entity.name));
+    txn.delete(&txn.key(keys::ENTITY, &entity.id));
     Ok(())
 }
 
 impl Core {
-    /// A fresh entity of this name, or of a made-up one. Nothing is written.
-    pub fn new_entity(&self, name: &str) -> Entity {
+    /// A fresh entity of this name in a namespace, or of a made-up one. Nothing is written.
+    pub fn new_entity(&self, namespace: &NamespaceId, name: &str) -> Entity {
         let random = self.random.as_ref();
         let now = self.clock.now();
         let name = if name.is_empty() { self.fresh_accessor("entity") } else { name.to_owned() };
         Entity {
-            id: random::uuid(random),
-            namespace: keys::ROOT_NAMESPACE.to_owned(),
+            id: namespace.mark(random::uuid(random)),
+            namespace: namespace.to_string(),
             name,
             created: now,
             updated: now,
@@ -81,6 +82,6 @@ impl Core {
     }
 }
 
-fn name_key(name: &str) -> Vec<u8> {
-    keys::core(keys::ENTITY_NAME, &fold(name))
+fn name_key(txn: &Txn, name: &str) -> Vec<u8> {
+    txn.key(keys::ENTITY_NAME, &fold(name))
 }

@@ -7,6 +7,7 @@ use super::record::{Entity, Group, Groups, Pointer};
 use super::{aliases, fold};
 use crate::jobs::Job;
 use crate::lease::Mark;
+use crate::namespace::NamespaceId;
 use crate::{Core, Fault, Txn, keys};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -15,12 +16,12 @@ use strongroom_crypto::{Random, random};
 
 /// The group with this id.
 pub async fn find(txn: &mut Txn, id: &str) -> Result<Option<Arc<Group>>, Fault> {
-    txn.get::<Group>(&keys::core(keys::GROUP, id)).await
+    txn.get::<Group>(&txn.key(keys::GROUP, id)).await
 }
 
 /// The group of this name, in any case.
 pub async fn find_by_name(txn: &mut Txn, name: &str) -> Result<Option<Arc<Group>>, Fault> {
-    match txn.get::<Pointer>(&name_key(name)).await? {
+    match txn.get::<Pointer>(&name_key(txn, name)).await? {
         Some(pointer) => find(txn, &pointer.id).await,
         None => Ok(None),
     }
@@ -36,7 +37,7 @@ pub async fn put(
 ) -> Result<(), Fault> {
     if before.is_none_or(|b| b.name != group.name) {
         super::check_name(&group.name)?;
-        let key = name_key(&group.name);
+        let key = name_key(txn, &group.name);
         if txn.get::<Pointer>(&key).await?.is_some_and(|p| p.id != group.id) {
             return Err(Fault::invalid(format!(
                 "group name {:?} is already in use by another group",
@@ -44,13 +45,13 @@ pub async fn put(
             )));
         }
         if let Some(before) = before {
-            txn.delete(&name_key(&before.name));
+            txn.delete(&name_key(txn, &before.name));
         }
         txn.put(&key, &Pointer { id: group.id.clone(), name: group.name.clone() })?;
     }
     group.index = before.map_or(0, |b| b.index).saturating_add(1);
     group.updated = now;
-    txn.put(&keys::core(keys::GROUP, &group.id), group)
+    txn.put(&txn.key(keys::GROUP, &group.id), group)
 }
 
 /// Deletes a group. It gives nobody anything from the commit on; where it has many members, a job
@@ -67,9 +68,9 @@ pub async fn delete(txn: &mut Txn, random: &dyn Random, group: &Group, now: Time
         leave(txn, child, &group.id).await?;
     }
     aliases::detach_from_group(txn, &mut group.clone());
-    txn.delete(&keys::core(keys::GROUPS_OF, &group.id));
-    txn.delete(&name_key(&group.name));
-    txn.delete(&keys::core(keys::GROUP, &group.id));
+    txn.delete(&txn.key(keys::GROUPS_OF, &group.id));
+    txn.delete(&name_key(txn, &group.name));
+    txn.delete(&txn.key(keys::GROUP, &group.id));
     if clear_members(txn, &group.id, FEW).await? {
         return Ok(());
     }
@@ -78,7 +79,7 @@ pub async fn delete(txn: &mut Txn, random: &dyn Random, group: &Group, now: Time
 
 /// Up to `limit` entities leave a group; true when none is left.
 pub(crate) async fn clear_members(txn: &mut Txn, group: &str, limit: usize) -> Result<bool, Fault> {
-    let prefix = member_key(group, "");
+    let prefix = member_key(txn, group, "");
     let found = txn.list(&prefix, None, limit).await?;
     for key in &found {
         if let Some(entity) = key.strip_prefix(prefix.as_slice()) {
@@ -91,26 +92,23 @@ pub(crate) async fn clear_members(txn: &mut Txn, group: &str, limit: usize) -> R
 
 /// The ids of the entities of a group.
 pub async fn members(txn: &mut Txn, group: &str) -> Result<Vec<String>, Fault> {
-    txn.names(&member_key(group, "")).await
+    txn.names(&member_key(txn, group, "")).await
 }
 
 /// The ids of the groups that an entity or a group is a direct member of, sorted.
 pub async fn parents(txn: &mut Txn, member: &str) -> Result<Vec<String>, Fault> {
-    Ok(txn
-        .get::<Groups>(&keys::core(keys::GROUPS_OF, member))
-        .await?
-        .map_or_else(Vec::new, |g| g.ids.clone()))
+    Ok(txn.get::<Groups>(&txn.key(keys::GROUPS_OF, member)).await?.map_or_else(Vec::new, |g| g.ids.clone()))
 }
 
 /// Puts an entity into a group.
 pub async fn add_member(txn: &mut Txn, group: &str, entity: &str) -> Result<(), Fault> {
-    txn.put(&member_key(group, entity), &Mark {})?;
+    txn.put(&member_key(txn, group, entity), &Mark {})?;
     join(txn, entity, group).await
 }
 
 /// Takes an entity out of a group.
 pub async fn remove_member(txn: &mut Txn, group: &str, entity: &str) -> Result<(), Fault> {
-    txn.delete(&member_key(group, entity));
+    txn.delete(&member_key(txn, group, entity));
     leave(txn, entity, group).await
 }
 
@@ -122,7 +120,7 @@ pub async fn set_members(txn: &mut Txn, group: &str, entities: &[String]) -> Res
         remove_member(txn, group, gone).await?;
     }
     for new in wanted.iter().filter(|w| !current.iter().any(|c| c == **w)) {
-        if txn.get::<Entity>(&keys::core(keys::ENTITY, new)).await?.is_none() {
+        if txn.get::<Entity>(&txn.key(keys::ENTITY, new)).await?.is_none() {
             return Err(Fault::invalid(format!("field \"member_entity_ids\": there is no entity {new:?}")));
         }
         add_member(txn, group, new).await?;
@@ -198,19 +196,18 @@ async fn above(txn: &mut Txn, start: Vec<Arc<Group>>) -> Result<Vec<Arc<Group>>,
 /// An entity leaves all its groups.
 pub(super) async fn leave_all(txn: &mut Txn, entity: &str) -> Result<(), Fault> {
     for group in parents(txn, entity).await? {
-        txn.delete(&member_key(&group, entity));
+        txn.delete(&member_key(txn, &group, entity));
     }
-    txn.delete(&keys::core(keys::GROUPS_OF, entity));
+    txn.delete(&txn.key(keys::GROUPS_OF, entity));
     Ok(())
 }
 
 impl Core {
-    /// A fresh group of this name, or of a made-up one. Nothing is written.
-    pub fn new_group(&self, name: &str) -> Group {
+    /// A fresh group of this name in a namespace, or of a made-up one. Nothing is written.
+    pub fn new_group(&self, namespace: &NamespaceId, name: &str) -> Group {
         let name = if name.is_empty() { self.fresh_accessor("group") } else { name.to_owned() };
-        let id = random::uuid(self.random.as_ref());
-        let namespace = keys::ROOT_NAMESPACE.to_owned();
-        Group { id, namespace, name, created: self.clock.now(), ..Group::default() }
+        let id = namespace.mark(random::uuid(self.random.as_ref()));
+        Group { id, namespace: namespace.to_string(), name, created: self.clock.now(), ..Group::default() }
     }
 }
 
@@ -221,13 +218,13 @@ async fn join(txn: &mut Txn, member: &str, group: &str) -> Result<(), Fault> {
     let mut ids = parents(txn, member).await?;
     if let Err(at) = ids.binary_search_by(|id| id.as_str().cmp(group)) {
         ids.insert(at, group.to_owned());
-        txn.put(&keys::core(keys::GROUPS_OF, member), &Groups { ids })?;
+        txn.put(&txn.key(keys::GROUPS_OF, member), &Groups { ids })?;
     }
     Ok(())
 }
 
 async fn leave(txn: &mut Txn, member: &str, group: &str) -> Result<(), Fault> {
-    let key = keys::core(keys::GROUPS_OF, member);
+    let key = txn.key(keys::GROUPS_OF, member);
     let mut ids = parents(txn, member).await?;
     let before = ids.len();
     ids.retain(|id| id != group);
@@ -239,10 +236,10 @@ async fn leave(txn: &mut Txn, member: &str, group: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn name_key(name: &str) -> Vec<u8> {
-    keys::core(keys::GROUP_NAME, &fold(name))
+fn name_key(txn: &Txn, name: &str) -> Vec<u8> {
+    txn.key(keys::GROUP_NAME, &fold(name))
 }
 
-fn member_key(group: &str, entity: &str) -> Vec<u8> {
-    keys::core(keys::GROUP_MEMBER, &format!("{group}/{entity}"))
+fn member_key(txn: &Txn, group: &str, entity: &str) -> Vec<u8> {
+    txn.key(keys::GROUP_MEMBER, &format!("{group}/{entity}"))
 }

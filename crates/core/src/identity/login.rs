@@ -53,7 +53,7 @@ impl Core {
     }
 
     async fn enroll(&self, txn: &mut Txn, mount: &Mount, grant: &Grant) -> Result<String, Fault> {
-        let mut entity = self.new_entity("");
+        let mut entity = self.new_entity(txn.namespace(), "");
         let mut alias = self.new_alias(mount, &grant.alias);
         alias.metadata.clone_from(&grant.alias_metadata);
         aliases::attach(txn, &mut entity, alias)?;

@@ -88,7 +88,7 @@ async fn take_over(
     }
     for id in from.merged.iter().chain([&from.id]) {
         let pointer = Pointer { id: to.id.clone(), name: String::new() };
-        txn.put(&keys::core(keys::ENTITY_MERGED, id), &pointer)?;
+        txn.put(&txn.key(keys::ENTITY_MERGED, id), &pointer)?;
         to.merged.push(id.clone());
     }
     Ok(())

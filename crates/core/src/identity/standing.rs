@@ -6,9 +6,10 @@
 
 use super::record::{Alias, Entity, Group};
 use super::{entities, groups};
-use crate::policies::PolicyRecord;
+use crate::namespace::NamespaceId;
+use crate::policies;
 use crate::token::TokenEntry;
-use crate::{Core, Fault, Txn, keys};
+use crate::{Core, Fault, Txn};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -110,15 +111,16 @@ impl Core {
     /// What a token may do now. A token whose entity is gone or disabled may do nothing.
     pub async fn rights(&self, token: &TokenEntry) -> Result<Rights, Fault> {
         if token.entity.is_empty() {
-            return Ok(Rights::of(self.acl(&token.policies).await?));
+            return Ok(Rights::of(self.acl(&token.namespace, &token.policies).await?));
         }
-        let mut txn = self.txn();
+        let mut txn = self.txn_within(NamespaceId::of(&token.entity));
         let entity = entities::find_merged(&mut txn, &token.entity).await?.ok_or(Fault::Denied)?;
         if entity.disabled {
             return Err(Fault::Denied);
         }
-        if token.no_identity_policies {
-            return Ok(Rights::of(self.acl(&token.policies).await?));
+        // One made by a token of another namespace has its entity, whose policies mean something else there.
+        if token.no_identity_policies || *txn.namespace() != token.namespace {
+            return Ok(Rights::of(self.acl(&token.namespace, &token.policies).await?));
         }
         let standing = match self.standings.get(&entity) {
             Some(standing) => standing,
@@ -133,9 +135,16 @@ impl Core {
 
     /// The names of the policies that its entity gives a token now, sorted; none if it is gone.
     pub async fn identity_policies(&self, txn: &mut Txn, token: &TokenEntry) -> Result<Vec<String>, Fault> {
-        if token.entity.is_empty() || token.no_identity_policies {
+        let has_none = token.entity.is_empty() || token.no_identity_policies;
+        if has_none || !token.namespace.owns(&token.entity) {
             return Ok(Vec::new());
         }
+        let mut elsewhere = None;
+        let txn = if *txn.namespace() == token.namespace {
+            txn
+        } else {
+            elsewhere.insert(self.txn_within(token.namespace.clone()))
+        };
         let Some(entity) = entities::find_merged(txn, &token.entity).await? else { return Ok(Vec::new()) };
         let (direct, inherited) = groups::memberships(txn, &entity.id).await?;
         Ok(policies_of(&entity, direct.iter().chain(&inherited)))
@@ -160,22 +169,24 @@ impl Core {
         token_policies: &[String],
     ) -> Result<Arc<Merged>, Fault> {
         let policy_generation = self.policy_generation();
-        let policies = union(token_policies, &standing.policies);
+        let names = union(token_policies, &standing.policies);
         let mut templates = false;
-        let mut records = Vec::with_capacity(policies.len());
-        for name in &policies {
-            if let Some(record) = txn.get::<PolicyRecord>(&keys::core(keys::POLICY, name)).await? {
+        let mut records = Vec::with_capacity(names.len());
+        for name in &names {
+            if let Some(record) = policies::find(txn, name).await? {
                 let policy = record.compiled()?;
                 templates |= policy.has_templates();
                 records.push(policy);
             }
         }
-        let acl = if templates && !policies.iter().any(|p| p == "root") {
+        let is_root = txn.namespace().is_root() && names.iter().any(|p| p == "root");
+        let acl = if templates && !is_root {
             Arc::new(Acl::filled(records.iter().map(AsRef::as_ref), |name| standing.value(name)))
         } else {
-            self.acl(&policies).await?
+            self.acl(txn.namespace(), &names).await?
         };
-        let merged = Merged { token_policies: token_policies.to_vec(), policies, acl, policy_generation };
+        let token_policies = token_policies.to_vec();
+        let merged = Merged { token_policies, policies: names, acl, policy_generation };
         Ok(standing.keep(Arc::new(merged)))
     }
 }

@@ -2,9 +2,10 @@
 
 use super::case::Case;
 use crate::route::Access;
-use crate::token::Token;
+use crate::token::{self, Token};
 use crate::{Core, ExistsCall, Fault, Map, Operation, Txn};
 use std::sync::Arc;
+use strongroom_crypto::Secret;
 use strongroom_policy::Ask;
 use strongroom_wire::field::Args;
 
@@ -16,6 +17,12 @@ impl Core {
     pub(super) async fn authorise(self: &Arc<Self>, case: &mut Case) -> Result<(), Fault> {
         if self.is_sealed() && !case.works_sealed() {
             return Err(Fault::Sealed);
+        }
+        if case.lost {
+            return Err(Fault::NoNamespace);
+        }
+        if !case.space.namespace.id.is_root() {
+            self.check_namespace(case)?;
         }
         if case.operation.writes() && case.request.path.is_folder() {
             return Err(Fault::invalid("cannot write to a path ending in '/'"));
@@ -44,11 +51,37 @@ impl Core {
         }
     }
 
+    /// What is refused in namespaces other than root whoever asks.
+    fn check_namespace(&self, case: &Case) -> Result<(), Fault> {
+        let route = case.route();
+        if route.is_some_and(|r| r.root_only) {
+            return Err(Fault::invalid(
+                "operation unavailable in namespaces: it belongs to the root namespace",
+            ));
+        }
+        match self.realm().locked(&case.space.namespace.path) {
+            Some(locked) if !route.is_some_and(|r| r.unlocks) => Err(Fault::Status(
+                503,
+                format!(
+                    "API access to this namespace has been locked by an administrator - \"{locked}\" must be \
+                     unlocked to gain access."
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Finds out whose token it is and what it may do. On open routes a bad token is as good as none.
     async fn identify(self: &Arc<Self>, case: &mut Case, open: bool) -> Result<(), Fault> {
-        let Some(token) = case.request.token.clone() else {
+        let reach = |token: &Secret<String>| {
+            self.realm().reach(token::namespace_of(token.expose()), &case.space.namespace.path)
+        };
+        // The token of another namespace is as good as none, unless that one contains this one.
+        let token = case.request.token.clone().and_then(|token| Some((reach(&token)?, token)));
+        let Some((reach, token)) = token else {
             return if open { Ok(()) } else { Err(Fault::Denied) };
         };
+        case.reach = reach;
         let mut rights = None;
         let found = if !open {
             let found = self.present(&token, case.request.remote).await?;
@@ -87,9 +120,10 @@ impl Core {
             return Ok((true, None));
         };
         let args = Args::decode(route.fields, captures, &Map::new())?;
-        let mut txn = self.txn();
+        let mut txn = self.txn_in(&case.space.namespace);
         let call = ExistsCall {
             core: self,
+            space: &case.space,
             mounted: &routed.mounted,
             token: case.token.as_ref(),
             args: &args,
@@ -101,8 +135,10 @@ impl Core {
 
     pub(super) async fn ask_policy(&self, case: &mut Case) -> Result<(), Fault> {
         let Some(acl) = case.rights.as_ref().map(|r| &r.acl) else { return Err(Fault::Denied) };
-        let written = case.request.path.as_str();
+        let written = case.for_policies(case.request.path.as_str());
+        let written = written.as_deref().unwrap_or(case.request.path.as_str());
         let folded = case.folded_path();
+        let folded = folded.map(|folded| case.for_policies(&folded).unwrap_or(folded));
         let ask = Ask {
             operation: case.operation,
             path: folded.as_deref().unwrap_or(written),

@@ -3,7 +3,7 @@
 use super::Routed;
 use crate::engine::Backend;
 use crate::identity::standing::Rights;
-use crate::mount::{Class, Mounted};
+use crate::mount::{Class, MountTable, Mounted};
 use crate::response::Sent;
 use crate::route::{Access, Op, Route};
 use crate::token::Token;
@@ -16,6 +16,13 @@ use strongroom_audit::Pending;
 pub(crate) struct Case {
     pub(crate) request: Request,
     pub(crate) started: Timestamp,
+    /// The namespace that it is made in; root where `lost`.
+    pub(crate) space: Arc<MountTable>,
+    /// Whether there is no such namespace.
+    pub(crate) lost: bool,
+    /// How many bytes of the namespace's path the token's own namespace has. Policies see the path with
+    /// the rest before it.
+    pub(super) reach: usize,
     pub(crate) routed: Option<Routed>,
     pub(crate) operation: Operation,
     pub(crate) token: Option<Token>,
@@ -64,6 +71,25 @@ impl Case {
         self.route().is_some_and(|r| r.works_sealed) || self.is_opened()
     }
 
+    /// A path as the policies of the token have it; none where they have it as it is.
+    pub(super) fn for_policies(&self, path: &str) -> Option<String> {
+        let between = self.between();
+        (!between.is_empty()).then(|| format!("{between}{path}"))
+    }
+
+    /// The way from the token's namespace to the request's.
+    pub(super) fn between(&self) -> &str {
+        self.space.namespace.path.get(self.reach..).unwrap_or("")
+    }
+
+    /// Id and path of the namespace, for the audit trail.
+    pub(crate) fn named(&self) -> (&str, &str) {
+        if self.lost {
+            return ("", &self.request.namespace);
+        }
+        (self.space.namespace.id.as_str(), &self.space.namespace.path)
+    }
+
     pub(super) fn local(&self) -> &str {
         let skip = self.routed.as_ref().map_or(0, |r| r.mounted.full_path.len());
         self.request.path.as_str().get(skip..).unwrap_or("")
@@ -94,7 +120,8 @@ impl Case {
 
     /// A response to which the core has nothing to add.
     pub(super) fn plainly(&self, response: Response) -> Sent {
-        let mount_type = self.routed.as_ref().map_or_else(String::new, |r| r.mounted.entry.kind.clone());
+        let kind = self.routed.as_ref().map_or("", |r| r.mounted.entry.shown_kind());
+        let mount_type = kind.to_owned();
         Sent { mount_type, top_level: self.route().is_some_and(|r| r.top_level), ..Sent::plain(response) }
     }
 
@@ -142,7 +169,7 @@ impl Case {
             id: self.request.id.clone(),
             started: self.started,
             operation: self.operation,
-            path: self.request.path.to_string(),
+            path: format!("{}{}", self.space.namespace.path, self.request.path),
             remote: self.request.remote.address,
         })
     }

@@ -58,7 +58,7 @@ impl Core {
         if let Some((id, seconds, renewable)) = response.renewed_lease.take() {
             (sent.lease_id, response.lease_duration, sent.renewable) = (id, seconds, renewable);
         }
-        sent.mount_type.clone_from(&mount.kind);
+        mount.shown_kind().clone_into(&mut sent.mount_type);
         sent.top_level = case.route().is_some_and(|r| r.top_level);
         sent.response = response;
         if case.wants_wrapping() && sent.can_be_wrapped() && !case.route().is_some_and(|r| r.never_wrapped) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strongroom_core::jobs::Job;
-use strongroom_core::{Grant, Mount, Operation, keys};
+use strongroom_core::{Grant, Mount, NamespaceId, Operation, keys};
 use strongroom_storage::{CommitError, MemoryStore};
 use strongroom_testkit::{FaultStore, Harness};
 
@@ -17,7 +17,8 @@ async fn enqueue(h: &Harness, job: Job) {
 
 async fn revoke_prefix(h: &Harness, prefix: &str, force: bool) {
     let before = h.core.clock.now();
-    enqueue(h, Job::RevokePrefix { prefix: prefix.to_owned(), before, force }).await;
+    let (namespace, prefix) = (NamespaceId::ROOT, prefix.to_owned());
+    enqueue(h, Job::RevokePrefix { namespace, prefix, before, force }).await;
 }
 
 async fn disable(h: &Harness, full_path: &str) {

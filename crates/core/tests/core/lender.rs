@@ -164,6 +164,7 @@ fn log_in(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
                 let request = Request {
                     id: of.id.clone(),
                     operation: of.operation,
+                    namespace: String::new(),
                     path: of.path.clone(),
                     body: Map::from_iter([("wrong".to_owned(), Value::Bool(true))]),
                     raw: None,

@@ -31,7 +31,7 @@ async fn stored(harness: &Harness, mount: &str) -> Vec<String> {
 fn takes_versions_one_and_two_only() {
     let mount = |version: Option<&str>| strongroom_core::Mount {
         id: String::new(),
-        namespace: String::new(),
+        namespace: strongroom_core::NamespaceId::ROOT,
         class: Class::Secret,
         path: String::new(),
         kind: "kv".to_owned(),

@@ -18,11 +18,11 @@ pub(crate) struct Echo {
 }
 
 impl Api for Echo {
-    fn admit(&self, path: &Path, _from: Remote) -> Result<(), Fault> {
+    fn admit(&self, _namespace: &str, path: &Path, _from: Remote) -> Result<(), Fault> {
         if path.as_str() == "limited" { Err(Fault::TooMany("too many".into())) } else { Ok(()) }
     }
 
-    fn body_form(&self, path: &Path) -> BodyForm {
+    fn body_form(&self, _namespace: &str, path: &Path) -> BodyForm {
         if path.as_str() == "raw" { BodyForm::Raw } else { BodyForm::Fields }
     }
 

@@ -58,7 +58,7 @@ async fn what_is_refused_never_reaches_the_core() {
         ("HEAD /v1/a", "", "", 405),
         ("GET /v1/a?list=yes", "", "", 400),
         ("PATCH /v1/a", "Content-Type: application/json\r\n", "{}", 415),
-        ("GET /v1/a", "X-Vault-Namespace: team\r\n", "", 400),
+        ("GET /v1/a", "X-Vault-Namespace: team\r\nX-Vault-Namespace: a\r\n", "", 400),
         ("GET /v1/a", "X-Vault-Wrap-TTL: soon\r\n", "", 400),
         ("GET /v1/limited", "", "", 429),
         ("OPTIONS /v1/a", "", "", 405),

@@ -124,6 +124,7 @@ async fn ask(core: &Arc<Core>, token: &Secret<String>, path: &str, body: Map) ->
     let request = Request {
         id: random::uuid(core.random.as_ref()),
         operation: Operation::Update,
+        namespace: String::new(),
         path: Path::parse(path).map_err(|e| Failure::local(format!("{path}: {e}")))?,
         body,
         raw: None,

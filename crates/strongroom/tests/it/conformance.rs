@@ -88,3 +88,8 @@ fn kubernetes() {
 fn cert() {
     hold("cert");
 }
+
+#[test]
+fn namespace() {
+    hold("namespace");
+}

@@ -39,13 +39,13 @@ pub(super) fn routes() -> Vec<Route> {
 
 fn list(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let mounts = call.core.mounts();
+        let mounts = call.mounts();
         let ids = listing::ids(call.txn, keys::ALIAS).await?;
         let mut info = Map::new();
         for id in &ids {
             let Some(entity) = aliases::entity_of(call.txn, id).await? else { continue };
             let Some(alias) = entity.alias(id) else { continue };
-            let mut shown = show::short_alias(&mounts, alias);
+            let mut shown = show::short_alias(mounts, alias);
             shown.remove("id");
             shown.insert("custom_metadata".to_owned(), json!(alias.custom_metadata));
             shown.insert("local".to_owned(), alias.local.into());
@@ -60,7 +60,7 @@ fn read(call: Call<'_>) -> Answering<'_> {
         let id = call.args.text_or_empty("id");
         let entity = aliases::entity_of(call.txn, id).await?.ok_or(Fault::NotFound)?;
         let alias = entity.alias(id).ok_or(Fault::NotFound)?;
-        Ok(Response::data(show::whole_alias(&call.core.mounts(), alias, &entity.namespace)))
+        Ok(Response::data(show::whole_alias(call.mounts(), alias, &entity.namespace)))
     })
 }
 
@@ -119,7 +119,7 @@ async fn make(mut call: Call<'_>, mut alias: Alias) -> Result<Response, Fault> {
     let before = owner(&mut call).await?;
     let mut entity = match &before {
         Some(entity) => Entity::clone(entity),
-        None => call.core.new_entity(""),
+        None => call.core.new_entity(&call.namespace().id, ""),
     };
     let answer = json!({ "id": alias.id, "canonical_id": entity.id });
     aliases::attach(call.txn, &mut entity, alias)?;

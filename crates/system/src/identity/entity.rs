@@ -50,12 +50,12 @@ pub(super) fn routes() -> Vec<Route> {
 
 fn list(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let mounts = call.core.mounts();
+        let mounts = call.mounts();
         let ids = listing::ids(call.txn, keys::ENTITY).await?;
         let mut info = Map::new();
         for id in &ids {
             let Some(entity) = entities::find(call.txn, id).await? else { continue };
-            let aliases: Vec<Map> = entity.aliases.iter().map(|a| show::short_alias(&mounts, a)).collect();
+            let aliases: Vec<Map> = entity.aliases.iter().map(|a| show::short_alias(mounts, a)).collect();
             info.insert(id.clone(), json!({ "name": entity.name, "aliases": aliases }));
         }
         listing::answer(&ids, info)
@@ -70,7 +70,7 @@ fn read(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let entity = entities::find(call.txn, call.args.text_or_empty("id")).await?;
         let entity = entity.ok_or(Fault::NotFound)?;
-        Ok(Response::data(show::entity(call.core, call.txn, &entity).await?))
+        Ok(Response::data(show::entity(call.req.space, call.txn, &entity).await?))
     })
 }
 
@@ -78,7 +78,7 @@ fn read_by_name(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let entity = entities::find_by_name(call.txn, written(&call, PREFIX)?).await?;
         let entity = entity.ok_or(Fault::NotFound)?;
-        Ok(Response::data(show::entity(call.core, call.txn, &entity).await?))
+        Ok(Response::data(show::entity(call.req.space, call.txn, &entity).await?))
     })
 }
 
@@ -160,7 +160,7 @@ fn merge_into(call: Call<'_>) -> Answering<'_> {
 const PREFIX: &str = "entity/name/";
 
 async fn make(call: Call<'_>, name: &str) -> Result<Response, Fault> {
-    let mut entity = call.core.new_entity(name);
+    let mut entity = call.core.new_entity(&call.namespace().id, name);
     take(&mut entity, call.args)?;
     entities::put(call.txn, None, &entity).await?;
     Ok(Response::json(json!({ "id": entity.id, "name": entity.name, "aliases": null })))

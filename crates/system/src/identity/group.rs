@@ -61,7 +61,7 @@ fn read(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let group = groups::find(call.txn, call.args.text_or_empty("id")).await?;
         let group = group.ok_or(Fault::NotFound)?;
-        Ok(Response::data(show::group(call.core, call.txn, &group).await?))
+        Ok(Response::data(show::group(call.req.space, call.txn, &group).await?))
     })
 }
 
@@ -69,7 +69,7 @@ fn read_by_name(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let group = groups::find_by_name(call.txn, written(&call, PREFIX)?).await?;
         let group = group.ok_or(Fault::NotFound)?;
-        Ok(Response::data(show::group(call.core, call.txn, &group).await?))
+        Ok(Response::data(show::group(call.req.space, call.txn, &group).await?))
     })
 }
 
@@ -124,7 +124,7 @@ fn delete_by_name(call: Call<'_>) -> Answering<'_> {
 const PREFIX: &str = "group/name/";
 
 async fn make(mut call: Call<'_>, name: &str) -> Result<Response, Fault> {
-    let mut group = call.core.new_group(name);
+    let mut group = call.core.new_group(&call.namespace().id, name);
     group.kind = kind(call.args)?.unwrap_or_default();
     take(&mut call, &mut group).await?;
     let now = call.now();

@@ -23,13 +23,13 @@ pub(super) fn routes() -> Vec<Route> {
 
 fn list(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let mounts = call.core.mounts();
+        let mounts = call.mounts();
         let ids = listing::ids(call.txn, keys::GROUP_ALIAS).await?;
         let mut info = Map::new();
         for id in &ids {
             let group = aliases::group_of(call.txn, id).await?;
             let Some(alias) = group.as_ref().and_then(|g| g.alias.as_ref()) else { continue };
-            let mut shown = show::short_alias(&mounts, alias);
+            let mut shown = show::short_alias(mounts, alias);
             shown.remove("id");
             info.insert(id.clone(), shown.into());
         }
@@ -42,7 +42,7 @@ fn read(call: Call<'_>) -> Answering<'_> {
         let group =
             aliases::group_of(call.txn, call.args.text_or_empty("id")).await?.ok_or(Fault::NotFound)?;
         let alias = group.alias.as_ref().ok_or(Fault::NotFound)?;
-        Ok(Response::data(show::whole_alias(&call.core.mounts(), alias, &group.namespace)))
+        Ok(Response::data(show::whole_alias(call.mounts(), alias, &group.namespace)))
     })
 }
 
@@ -96,7 +96,7 @@ async fn make(mut call: Call<'_>, mut alias: Alias) -> Result<Response, Fault> {
     let before = owner(&mut call).await?;
     let mut group = match &before {
         Some(group) => Group::clone(group),
-        None => Group { kind: GroupKind::External, ..call.core.new_group("") },
+        None => Group { kind: GroupKind::External, ..call.core.new_group(&call.namespace().id, "") },
     };
     check_owner(&group, &alias.id)?;
     let answer = json!({ "id": alias.id, "canonical_id": group.id });

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use strongroom_core::identity::Pointer;
-use strongroom_core::{Fault, Map, Response, Txn, keys};
+use strongroom_core::{Fault, Map, Response, Txn};
 
 /// The answer of a LIST.
 pub(super) fn answer(ids: &[String], info: Map) -> Result<Response, Fault> {
@@ -14,14 +14,14 @@ pub(super) fn answer(ids: &[String], info: Map) -> Result<Response, Fault> {
 
 /// The ids of a kind of record, in order.
 pub(super) async fn ids(txn: &mut Txn, kind: &str) -> Result<Vec<String>, Fault> {
-    txn.names(&keys::core(kind, "")).await
+    txn.names(&txn.key(kind, "")).await
 }
 
 /// The names in an index, as they were written.
 pub(super) async fn names(txn: &mut Txn, kind: &str) -> Result<Response, Fault> {
     let mut names = Vec::new();
     for folded in ids(txn, kind).await? {
-        names.extend(txn.get::<Pointer>(&keys::core(kind, &folded)).await?.map(|p| p.name.clone()));
+        names.extend(txn.get::<Pointer>(&txn.key(kind, &folded)).await?.map(|p| p.name.clone()));
     }
     names.sort_unstable();
     Response::keys(names)

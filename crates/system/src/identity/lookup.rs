@@ -57,7 +57,7 @@ fn entity(call: Call<'_>) -> Answering<'_> {
             }
         };
         match found {
-            Some(found) => Ok(Response::data(show::entity(call.core, call.txn, &found).await?)),
+            Some(found) => Ok(Response::data(show::entity(call.req.space, call.txn, &found).await?)),
             None => Ok(Response::none()),
         }
     })
@@ -75,7 +75,7 @@ fn group(call: Call<'_>) -> Answering<'_> {
             }
         };
         match found {
-            Some(found) => Ok(Response::data(show::group(call.core, call.txn, &found).await?)),
+            Some(found) => Ok(Response::data(show::group(call.req.space, call.txn, &found).await?)),
             None => Ok(Response::none()),
         }
     })

@@ -41,8 +41,7 @@ impl Engine for Identity {
 
 /// The auth mount with the accessor in `mount_accessor`.
 fn mount_named(call: &Call<'_>, accessor: &str) -> Result<Mount, Fault> {
-    let mounts = call.core.mounts();
-    let found = mounts.by_accessor(accessor).filter(|m| m.entry.class == Class::Auth);
+    let found = call.mounts().by_accessor(accessor).filter(|m| m.entry.class == Class::Auth);
     found.map(|m| m.entry.clone()).ok_or_else(|| {
         Fault::invalid(format!(
             "field \"mount_accessor\": invalid mount accessor {accessor:?}, no auth mount has it"

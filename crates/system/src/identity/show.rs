@@ -3,18 +3,17 @@
 use serde_json::json;
 use strongroom_core::identity::{Alias, Entity, Group, groups};
 use strongroom_core::mount::MountTable;
-use strongroom_core::{Core, Fault, Map, Txn, Value};
+use strongroom_core::{Fault, Map, Txn, Value};
 use strongroom_wire::time;
 
 /// An entity with all it belongs to.
-pub(super) async fn entity(core: &Core, txn: &mut Txn, entity: &Entity) -> Result<Map, Fault> {
-    let mounts = core.mounts();
+pub(super) async fn entity(mounts: &MountTable, txn: &mut Txn, entity: &Entity) -> Result<Map, Fault> {
     let (direct, inherited) = groups::memberships(txn, &entity.id).await?;
     let ids = |groups: &[std::sync::Arc<Group>]| groups.iter().map(|g| g.id.clone()).collect::<Vec<_>>();
     let (direct, inherited) = (ids(&direct), ids(&inherited));
     let all: Vec<&String> = direct.iter().chain(&inherited).collect();
     Ok(object(json!({
-        "aliases": entity.aliases.iter().map(|a| alias(&mounts, a)).collect::<Vec<_>>(),
+        "aliases": entity.aliases.iter().map(|a| alias(mounts, a)).collect::<Vec<_>>(),
         "creation_time": time::rfc3339(entity.created),
         "direct_group_ids": direct,
         "disabled": entity.disabled,
@@ -54,7 +53,7 @@ pub(super) fn short_alias(mounts: &MountTable, alias: &Alias) -> Map {
         "id": alias.id,
         "mount_accessor": alias.mount_accessor,
         "mount_path": mount.map_or("", |m| &m.full_path),
-        "mount_type": mount.map_or("", |m| &m.entry.kind),
+        "mount_type": mount.map_or("", |m| m.entry.shown_kind()),
         "name": alias.name,
     }))
 }
@@ -67,12 +66,11 @@ pub(super) fn whole_alias(mounts: &MountTable, one: &Alias, namespace: &str) -> 
 }
 
 /// A group with its members.
-pub(super) async fn group(core: &Core, txn: &mut Txn, group: &Group) -> Result<Map, Fault> {
+pub(super) async fn group(mounts: &MountTable, txn: &mut Txn, group: &Group) -> Result<Map, Fault> {
     let entities = groups::members(txn, &group.id).await?;
     let entities = (group.had_entities || !entities.is_empty()).then_some(entities);
     let parents = groups::parents(txn, &group.id).await?;
-    let mounts = core.mounts();
-    let mut shown_alias = group.alias.as_ref().map(|a| alias(&mounts, a)).unwrap_or_default();
+    let mut shown_alias = group.alias.as_ref().map(|a| alias(mounts, a)).unwrap_or_default();
     shown_alias.retain(|key, _| key != "custom_metadata" && key != "local");
     Ok(object(json!({
         "alias": shown_alias,

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use strongroom_core::lease::{self, LeaseEntry, LeaseRecord};
-use strongroom_core::{Call, Core, Fault, Response, keys};
+use strongroom_core::lease::{LeaseEntry, LeaseRecord};
+use strongroom_core::{Call, Core, Fault, Namespace, Response, keys};
 use strongroom_wire::field::{Field, Kind};
 
 pub(super) const FIELDS: &[Field] = &[
@@ -25,7 +25,7 @@ const ATTEMPTS: u32 = 6;
 pub(super) fn list(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let prefix = call.args.text_or_empty("prefix");
-        let start = lease::lease_key(prefix);
+        let start = call.txn.key(keys::LEASE, prefix);
         let (mut names, mut after) = (Vec::new(), None::<Bytes>);
         loop {
             let page = call.core.barrier.list(&start, after.as_deref(), PAGE).await?;
@@ -64,7 +64,7 @@ pub(super) fn irrevocable(call: Call<'_>) -> Answering<'_> {
             })?,
         };
         let (mut shown, mut count) = (Vec::new(), 0_u64);
-        each_stuck(call.core, |entry| {
+        each_stuck(call.core, call.namespace(), |entry| {
             count += 1;
             if shown.len() < limit {
                 shown.push(json!({
@@ -88,9 +88,9 @@ pub(super) fn irrevocable(call: Call<'_>) -> Answering<'_> {
 pub(super) fn count(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         check_type(&call)?;
-        let mounts = call.core.mounts();
+        let mounts = call.mounts();
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        each_stuck(call.core, |entry| {
+        each_stuck(call.core, call.namespace(), |entry| {
             let mount =
                 mounts.by_id(&entry.mount).map_or_else(|| entry.path.clone(), |m| m.full_path.clone());
             *counts.entry(mount).or_default() += 1;
@@ -109,8 +109,12 @@ fn check_type(call: &Call<'_>) -> Result<(), Fault> {
     }
 }
 
-async fn each_stuck(core: &Arc<Core>, mut take: impl FnMut(&LeaseEntry)) -> Result<(), Fault> {
-    let prefix = keys::core(keys::LEASE, "");
+async fn each_stuck(
+    core: &Arc<Core>,
+    namespace: &Namespace,
+    mut take: impl FnMut(&LeaseEntry),
+) -> Result<(), Fault> {
+    let prefix = keys::within(namespace.id.as_str(), keys::LEASE, "");
     let mut after = None::<Bytes>;
     loop {
         let page = core.barrier.list(&prefix, after.as_deref(), PAGE).await?;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use strongroom_core::lease::LeaseRecord;
-use strongroom_core::{Call, Core, Fault, Response, keys};
+use strongroom_core::{Call, Core, Fault, Namespace, Response, keys};
 
 /// Leases looked at in one commit.
 const SLICE: usize = 128;
@@ -18,10 +18,10 @@ pub(super) fn start(call: Call<'_>) -> Answering<'_> {
         if RUNNING.swap(true, Ordering::AcqRel) {
             return Ok(Response::none().warn("Tidy operation already in progress.").with_status(202));
         }
-        let core = call.core.clone();
+        let (core, namespace) = (call.core.clone(), call.namespace().clone());
         tokio::spawn(async move {
             let _running = Running;
-            match sweep(&core).await {
+            match sweep(&core, &namespace).await {
                 Ok(removed) => tracing::info!(removed, "lease tidy is done"),
                 Err(fault) => tracing::error!(%fault, "lease tidy failed"),
             }
@@ -40,13 +40,13 @@ impl Drop for Running {
     }
 }
 
-async fn sweep(core: &Arc<Core>) -> Result<usize, Fault> {
-    let prefix = keys::core(keys::LEASE, "");
+async fn sweep(core: &Arc<Core>, namespace: &Namespace) -> Result<usize, Fault> {
+    let prefix = keys::within(namespace.id.as_str(), keys::LEASE, "");
     let (mut removed, mut after) = (0, None::<Bytes>);
     loop {
         let page = core.barrier.list(&prefix, after.as_deref(), SLICE).await?;
         for key in &page.keys {
-            removed += usize::from(end_if_orphaned(core, key).await?);
+            removed += usize::from(end_if_orphaned(core, namespace, key).await?);
         }
         match page.keys.last() {
             Some(last) if page.more => after = Some(last.clone()),
@@ -56,14 +56,14 @@ async fn sweep(core: &Arc<Core>) -> Result<usize, Fault> {
 }
 
 /// Ends a lease that belongs to nobody; true if it did. One that changes meanwhile is not orphaned.
-async fn end_if_orphaned(core: &Arc<Core>, key: &[u8]) -> Result<bool, Fault> {
-    let mut txn = core.txn();
+async fn end_if_orphaned(core: &Arc<Core>, namespace: &Namespace, key: &[u8]) -> Result<bool, Fault> {
+    let mut txn = core.txn_in(namespace);
     let Some(record) = txn.get::<LeaseRecord>(key).await? else { return Ok(false) };
     let owner = match record.as_ref() {
         LeaseRecord::Token { accessor } => accessor,
         LeaseRecord::Secret(entry) => &entry.token,
     };
-    if owner.is_empty() || txn.exists(&keys::core(keys::TOKEN, owner)).await? {
+    if owner.is_empty() || txn.exists(&keys::of(keys::TOKEN, owner)).await? {
         return Ok(false);
     }
     match record.as_ref() {

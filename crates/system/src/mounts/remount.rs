@@ -1,14 +1,14 @@
 //! `sys/remount`: a mount gets another path. Its entries stand under its id, so only the record changes;
 //! the leases and tokens that carry the old path are revoked.
 
-use super::{Named, find, live, place};
+use super::{Named, check_no_namespace, find, live, place};
 use crate::Answering;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
 use strongroom_core::jobs::Job;
-use strongroom_core::{Call, Class, Fault, Mount, Operation, Record, Response, Route, Txn, keys};
+use strongroom_core::{Call, Class, Fault, Mount, Operation, Record, Response, Route, Txn};
 use strongroom_crypto::random;
 use strongroom_wire::field::{Field, Kind};
 
@@ -43,26 +43,29 @@ struct Move {
 
 impl Record for Move {}
 
-fn start(call: Call<'_>) -> Answering<'_> {
+fn start(mut call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let from = full_path(&call, "from")?;
         let to = full_path(&call, "to")?;
         if from.class != to.class {
             return Err(Fault::invalid("a mount cannot move between secret engines and auth methods"));
         }
-        let mounts = live(call.txn).await?;
+        let mounts = live(&mut call).await?;
         let old = movable(&mounts, &from)?;
         place::check_path(to.class, &to.path)?;
         let mount = Mount { path: to.path, ..Mount::clone(&old) };
         place::check_free(&mounts, &mount.full_path())?;
+        check_no_namespace(&mut call, &mount.full_path()).await?;
         call.txn.put(&mount.record_key(), &mount)?;
         let random = call.core.random.as_ref();
         let now = call.now();
-        Job::RevokePrefix { prefix: old.full_path(), before: now, force: false }.enqueue(call.txn, random)?;
+        let namespace = old.namespace.clone();
+        Job::RevokePrefix { namespace, prefix: old.full_path(), before: now, force: false }
+            .enqueue(call.txn, random)?;
         forget_old_moves(call.txn, now).await?;
         let id = random::uuid(random);
         let made = Move { from: old.full_path(), to: mount.full_path(), at: now };
-        call.txn.put(&keys::core(MOVES, &id), &made)?;
+        call.txn.put(&call.txn.key(MOVES, &id), &made)?;
         let note = "The mount has moved; leases and tokens that were given under its old path are revoked.";
         Ok(Response::json(json!({ "migration_id": id })).warn(note))
     })
@@ -71,7 +74,7 @@ fn start(call: Call<'_>) -> Answering<'_> {
 fn status(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let id = call.args.text_or_empty("migration_id");
-        let made = call.txn.get::<Move>(&keys::core(MOVES, id)).await?.ok_or(Fault::NotFound)?;
+        let made = call.txn.get::<Move>(&call.txn.key(MOVES, id)).await?.ok_or(Fault::NotFound)?;
         let info = json!({ "source_mount": made.from, "target_mount": made.to, "status": "success" });
         Ok(Response::json(json!({ "migration_id": id, "migration_info": info })))
     })
@@ -95,8 +98,8 @@ fn movable(mounts: &[Arc<Mount>], from: &Named) -> Result<Arc<Mount>, Fault> {
 }
 
 async fn forget_old_moves(txn: &mut Txn, now: Timestamp) -> Result<(), Fault> {
-    for id in txn.names(&keys::core(MOVES, "")).await? {
-        let key = keys::core(MOVES, &id);
+    for id in txn.names(&txn.key(MOVES, "")).await? {
+        let key = txn.key(MOVES, &id);
         let old =
             txn.get::<Move>(&key).await?.is_some_and(|m| now.duration_since(m.at).as_secs() > REMEMBERED);
         if old {

@@ -1,13 +1,12 @@
 //! How mounts are shown.
 
-use super::BUILT_IN;
 use crate::plugins::BUILT_IN_VERSION;
 use serde_json::{Value, json};
 use strongroom_core::{Class, Core, Map, Mount};
 
 /// A mount as `sys/mounts` shows it, with its settings as they were given.
 pub(crate) fn mount_info(mount: &Mount) -> Map {
-    let built_in = BUILT_IN.contains(&mount.kind.as_str());
+    let built_in = mount.is_built_in();
     let mut config = settings(mount);
     config.insert("default_lease_ttl".to_owned(), json!(mount.config.default_lease_ttl));
     config.insert("max_lease_ttl".to_owned(), json!(mount.config.max_lease_ttl));
@@ -29,7 +28,7 @@ pub(crate) fn mount_info(mount: &Mount) -> Map {
     put("running_plugin_version", json!(BUILT_IN_VERSION));
     put("running_sha256", json!(""));
     put("seal_wrap", json!(mount.seal_wrap));
-    put("type", json!(mount.kind));
+    put("type", json!(mount.shown_kind()));
     put("uuid", json!(mount.uuid));
     info
 }

@@ -5,7 +5,8 @@ use strongroom_core::{Access, Fault, Grant, Operation};
 #[tokio::test]
 async fn every_route_asks_for_what_its_row_says() -> Result<(), Fault> {
     let h = start().await;
-    let every = "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }";
+    let every =
+        "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\", \"patch\"] }";
     h.policy("every", every).await?;
     // Rules of "default" for single paths would stand before the one for all.
     let policies = vec!["every".to_owned()];

@@ -2,9 +2,9 @@
 
 use super::roles::{self, Role};
 use std::sync::Arc;
-use strongroom_core::policies::PolicyRecord;
+use strongroom_core::policies;
 use strongroom_core::token::{Kind, TokenEntry};
-use strongroom_core::{BoxFuture, Call, Fault, Grant, Operation, Response, Route, Txn, keys, tokens};
+use strongroom_core::{BoxFuture, Call, Fault, Grant, Operation, Response, Route, Txn, tokens};
 use strongroom_wire::field::{Args, Field, Kind as FieldKind};
 
 const FIELDS: &[Field] = &[
@@ -311,7 +311,7 @@ fn glob_matches(glob: &str, name: &str) -> bool {
 async fn missing_policies(txn: &mut Txn, policies: &[String]) -> Result<Vec<String>, Fault> {
     let mut warnings = Vec::new();
     for name in policies.iter().filter(|p| *p != "root") {
-        if txn.get::<PolicyRecord>(&keys::core(keys::POLICY, name)).await?.is_none() {
+        if policies::find(txn, name).await?.is_none() {
             warnings.push(format!("Policy {name:?} does not exist"));
         }
     }

@@ -66,7 +66,10 @@ async fn own(call: Call<'_>) -> Result<Response, Fault> {
 
 async fn show(call: Call<'_>, id: &str, entry: &TokenEntry) -> Result<Response, Fault> {
     let through = call.core.identity_policies(call.txn, entry).await?;
-    Ok(Response::data(render::token_data(id, entry, &through, call.now())))
+    let realm = call.core.realm();
+    let space = realm.by_id(entry.namespace.as_str());
+    let path = space.map_or("", |t| t.namespace.path.as_str());
+    Ok(Response::data(render::token_data(id, entry, path, &through, call.now())))
 }
 
 fn lookup_accessor(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
@@ -116,7 +119,9 @@ fn revoke(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
             return Err(Fault::invalid("batch tokens cannot be revoked"));
         }
         let accessor = accessor_of(&call, token)?;
-        call.core.revoke_token(call.txn, &accessor).await?;
+        if call.owns(&accessor) {
+            call.core.revoke_token(call.txn, &accessor).await?;
+        }
         Ok(Response::none())
     })
 }
@@ -160,7 +165,7 @@ fn revoke_orphan(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
 }
 
 fn accessors(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
-    Box::pin(async move { Response::keys(call.txn.names(&keys::core(keys::TOKEN, "")).await?) })
+    Box::pin(async move { Response::keys(call.txn.names(&call.txn.key(keys::TOKEN, "")).await?) })
 }
 
 fn required<'a>(call: &'a Call<'_>, field: &'static str) -> Result<&'a str, Fault> {
@@ -169,7 +174,7 @@ fn required<'a>(call: &'a Call<'_>, field: &'static str) -> Result<&'a str, Faul
 
 async fn by_accessor(call: &Call<'_>) -> Result<Option<Arc<TokenEntry>>, Fault> {
     let accessor = required(call, "accessor")?;
-    call.core.find_accessor(accessor).await
+    call.find_accessor(accessor).await
 }
 
 /// The record of a token that is named in a body. The caller's own is known already, and counts as
@@ -177,7 +182,7 @@ async fn by_accessor(call: &Call<'_>) -> Result<Option<Arc<TokenEntry>>, Fault> 
 async fn find(call: &Call<'_>, token: &str) -> Result<Option<Arc<TokenEntry>>, Fault> {
     match call.req.token {
         Some(own) if own.id.expose() == token => Ok(Some(own.entry.clone())),
-        _ => call.core.find_token(token).await,
+        _ => call.find_token(token).await,
     }
 }
 

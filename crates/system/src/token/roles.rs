@@ -94,24 +94,24 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// A role; none if there is none of this name.
 pub(super) async fn load(txn: &mut Txn, name: &str) -> Result<Option<Arc<Role>>, Fault> {
-    txn.get::<Role>(&key(name)).await
+    txn.get::<Role>(&key(txn, name)).await
 }
 
-fn key(name: &str) -> Vec<u8> {
-    keys::core(keys::TOKEN_ROLE, name)
+fn key(txn: &Txn, name: &str) -> Vec<u8> {
+    txn.key(keys::TOKEN_ROLE, name)
 }
 
 fn exists(call: strongroom_core::ExistsCall<'_>) -> BoxFuture<'_, Result<bool, Fault>> {
-    Box::pin(async move { call.txn.exists(&key(call.args.text_or_empty("role_name"))).await })
+    Box::pin(async move { call.txn.exists(&key(call.txn, call.args.text_or_empty("role_name"))).await })
 }
 
 fn list(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
-    Box::pin(async move { Response::keys(call.txn.names(&key("")).await?) })
+    Box::pin(async move { Response::keys(call.txn.names(&key(call.txn, "")).await?) })
 }
 
 fn delete(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
     Box::pin(async move {
-        call.txn.delete(&key(call.args.text_or_empty("role_name")));
+        call.txn.delete(&key(call.txn, call.args.text_or_empty("role_name")));
         Ok(Response::none())
     })
 }
@@ -157,7 +157,7 @@ fn write(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
         take_lists(&mut role, call.args);
         take_times(&mut role, call.args)?;
         let answer = take_kind(&mut role, call.args)?;
-        call.txn.put(&key(name), &role)?;
+        call.txn.put(&key(call.txn, name), &role)?;
         Ok(answer)
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use strongroom_core::lease::LeaseRecord;
-use strongroom_core::{BoxFuture, Call, Core, Fault, Operation, Response, Route, keys};
+use strongroom_core::{BoxFuture, Call, Core, Fault, Namespace, Operation, Response, Route, keys};
 
 /// Entries looked at in one commit.
 const SLICE: usize = 256;
@@ -22,9 +22,9 @@ fn tidy(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
         if RUNNING.swap(true, Ordering::AcqRel) {
             return Ok(Response::none().warn("Tidy operation already in progress."));
         }
-        let core = call.core.clone();
+        let (core, namespace) = (call.core.clone(), call.namespace().clone());
         tokio::spawn(async move {
-            match sweep(&core).await {
+            match sweep(&core, &namespace).await {
                 Ok(removed) => tracing::info!(removed, "token tidy is done"),
                 Err(fault) => tracing::error!(%fault, "token tidy failed"),
             }
@@ -36,13 +36,13 @@ fn tidy(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
     })
 }
 
-async fn sweep(core: &Arc<Core>) -> Result<usize, Fault> {
+async fn sweep(core: &Arc<Core>, namespace: &Namespace) -> Result<usize, Fault> {
     let mut removed = 0;
     for kind in [keys::CHILD, keys::LEASE] {
-        let prefix = keys::core(kind, "");
+        let prefix = keys::within(namespace.id.as_str(), kind, "");
         let mut after = None;
         loop {
-            let mut txn = core.txn();
+            let mut txn = core.txn_in(namespace);
             let page = txn.list(&prefix, after.as_deref(), SLICE).await?;
             let mut stale = 0;
             for key in &page {
@@ -56,7 +56,7 @@ async fn sweep(core: &Arc<Core>) -> Result<usize, Fault> {
                     }),
                 };
                 let Some(accessor) = accessor else { continue };
-                if !txn.exists(&keys::core(keys::TOKEN, &accessor)).await? {
+                if !txn.exists(&keys::of(keys::TOKEN, &accessor)).await? {
                     txn.delete(key);
                     stale += 1;
                 }

@@ -133,7 +133,7 @@ fn mounted(stand: &Stand, class: Class, kind: &str, version: &str) -> Mount {
     }
     Mount {
         id: "m".to_owned(),
-        namespace: "root".to_owned(),
+        namespace: strongroom_core::NamespaceId::ROOT,
         class,
         path,
         kind: kind.to_owned(),

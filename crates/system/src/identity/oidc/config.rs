@@ -41,7 +41,9 @@ pub(super) async fn issuer(core: &Core, txn: &mut Txn, mount: &Mount) -> Result<
 /// What stands below `identity/oidc`, as seen from outside: under this address, or under the server's own.
 pub(super) fn under(core: &Core, mount: &Mount, address: &str) -> String {
     let address = if address.is_empty() { core.settings.api_addr.as_str() } else { address };
-    format!("{}/v1/{}oidc", address.trim_end_matches('/'), mount.full_path())
+    let space = core.space(&mount.namespace);
+    let within = space.as_ref().map_or("", |table| &table.namespace.path);
+    format!("{}/v1/{within}{}oidc", address.trim_end_matches('/'), mount.full_path())
 }
 
 /// An issuer is an address without path, so that what is added to it is ours.

@@ -45,7 +45,7 @@ fn generate(call: Call<'_>) -> Answering<'_> {
             issuer: &issuer,
             subject: &subject.entity().id,
             audience: &role.client_id,
-            namespace: &mount.namespace,
+            namespace: mount.namespace.as_str(),
             issued: call.now().as_second(),
             ttl: role.ttl,
         };

@@ -286,7 +286,7 @@ async fn issue(
         issuer: &issuer,
         subject: &subject.entity().id,
         audience: &client.client_id,
-        namespace: &mount.namespace,
+        namespace: mount.namespace.as_str(),
         issued: core.clock.now().as_second(),
         ttl: client.id_token_ttl,
     };

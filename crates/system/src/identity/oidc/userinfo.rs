@@ -65,7 +65,8 @@ async fn answer(
     let (mount, name) = (&call.req.mounted.entry, call.args.text_or_empty("name"));
     let refuse = |code, why: &str| Ok(Err(Refusal::new(code, why)));
     // A token of the mount of another namespace says nothing here.
-    if access.provider != name || entry.mount != mount.id {
+    let here = (&mount.namespace, &mount.id);
+    if access.provider != name || (&entry.namespace, &entry.mount) != here {
         return refuse(INVALID_TOKEN, "the access token was not issued by the provider");
     }
     let Some(provider) = named::find::<Provider>(call.txn, mount, name).await? else {
