@@ -1,5 +1,5 @@
 """Strongroom in the cluster, as scenarios find it: in a StatefulSet, with TLS, initialised and unsealed."""
-import json, os, pathlib
+import json, os, pathlib, re
 
 import kube
 
@@ -7,7 +7,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 NAMESPACE = "strongroom"
 POD = "strongroom-0"
 ADDRESS = "https://strongroom.strongroom.svc.cluster.local:8200"
-AUDIENCE = "strongroom"
+AUDIENCE = "vault"
+IMAGE = "localhost/strongroom:dev"
+RULES = """
+path "secret/data/e2e/*" { capabilities = ["read"] }
+path "secret/data/my-secret" { capabilities = ["read"] }
+"""
 
 
 class Stand:
@@ -48,6 +53,44 @@ class Stand:
             options = ["-version=2"] if what == "kv" else []
             self.vault(kind, "enable", f"-path={path}", *options, what)
 
+    def kubectl_strongroom(self, verb, manifest, space, *flags):
+        """`kubectl strongroom VERB -f -`, which may fail."""
+        environment = {**os.environ, "PATH": f"{self.home}/bin:{os.environ['PATH']}"}
+        text = manifest if isinstance(manifest, str) else json.dumps(manifest)
+        return kube.run(["kubectl", "strongroom", verb, "-f", "-", "-n", space, *flags], stdin=text, env=environment)
+
+    def apply(self, manifest, space, *flags):
+        """Applies a manifest with `vaultSecret` in it; the output."""
+        done = self.kubectl_strongroom("apply", manifest, space, *flags)
+        kube.expect(done.returncode == 0, done.stderr + done.stdout)
+        return done.stdout
+
+    def serve(self, space, account="my-app", role="my-app", policy=RULES):
+        """Lets Pods of an account of this namespace log in and read the secrets below secret/e2e/ and the article's."""
+        self.enable("kv", "secret")
+        self.enable_auth("kubernetes", "kubernetes")
+        self.vault("write", "auth/kubernetes/config", "kubernetes_host=https://kubernetes.default.svc")
+        self.vault("policy", "write", role, "-", stdin=policy)
+        self.vault("write", f"auth/kubernetes/role/{role}", f"bound_service_account_names={account}", f"audience={AUDIENCE}",
+                   "bound_service_account_namespaces=*", f"token_policies={role}", "token_ttl=10m")
+        if account != "default":
+            kube.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}}, space)
+
+    def put(self, path, **values):
+        """Writes a secret, values as they are, whatever is in them."""
+        self.enable("kv", "secret")
+        self.vault("kv", "put", f"secret/{path}", "-", stdin=json.dumps(values))
+
+    def configure(self):
+        """What Pods are told that say nothing else, and what the kubelets can do, as the operator would write it."""
+        data = {"address": ADDRESS, "ca-pem": self.authority, "image": IMAGE, "image-pull-policy": "IfNotPresent"}
+        kube.apply([config_map("strongroom-config", data)], NAMESPACE)
+        self.record_nodes()
+
+    def record_nodes(self):
+        nodes = [{"name": node, "kubeletVersion": version, "envFiles": gate_is_on(node)} for node, version in kubelets()]
+        kube.apply([config_map("strongroom-nodes", {"nodes": json.dumps({"nodes": nodes})})], NAMESPACE)
+
     def install(self):
         """Applies the manifests, waits for the Pod, initialises, unseals and logs in; an earlier run's is taken as it is."""
         kept = self.home / "keys.json"
@@ -63,6 +106,7 @@ class Stand:
         kept.write_text(json.dumps(self.keys))
         self.unseal()
         self.vault("login", "-no-print", self.keys["root_token"])
+        self.configure()
 
     def unseal(self):
         for key in self.keys["unseal_keys_b64"][:2]:
@@ -81,3 +125,17 @@ class Stand:
         openssl("req", *new, "-subj", "/CN=strongroom", "-keyout", "tls.key", "-out", "tls.csr")
         openssl("x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
                 "-extfile", "names", "-out", "tls.crt")
+
+
+def config_map(name, data):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def kubelets():
+    for node in json.loads(kube.kubectl("get", "nodes", "-o", "json"))["items"]:
+        yield node["metadata"]["name"], node["status"]["nodeInfo"]["kubeletVersion"]
+
+
+def gate_is_on(node):
+    metrics = kube.kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/metrics")
+    return any(re.match(r'kubernetes_feature_enabled\{name="EnvFiles".*\} 1$', line) for line in metrics.splitlines())

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the checks and tests need beyond Rust and Python, into .tools where that is possible.
 # Does nothing the second time. `tools/setup.sh bench` adds the load generator, `tools/setup.sh cluster` what the
-# Kubernetes of e2e/cluster needs of Debian, `tools/setup.sh arm64` a compiler for the other architecture.
+# Kubernetes of e2e/cluster needs of Debian. tools/arm64.sh sees to itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -47,6 +47,7 @@ def scenario_commands(stand):
     stand.enable("kv", "secret")
     kube.expect("created_time" in stand.vault("kv", "put", "secret/my-secret", "username=admin", "password=s3cr3t"),
                 "kv put shows no version")
+    stand.vault("auth", "disable", "kubernetes")  # of another scenario, if any
     stand.vault("auth", "enable", "kubernetes")
     # The article gives a path where the token should stand: the command sends what the file holds, and says so.
     with kube.namespace("article-reviewer") as space:
@@ -60,4 +61,57 @@ def scenario_commands(stand):
         refused = stand.tried("write", "auth/kubernetes/config", "token_reviewer_jwt=no/such/file",
                               "kubernetes_host=https://kubernetes.default.svc")
         kube.expect(refused.returncode == 2 and "token_reviewer_jwt=@path" in refused.stderr, refused.stderr)
-    stand.vault("auth", "disable", "kubernetes")
+
+
+VAULT_POD = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: my-pod
+  annotations:
+    strongroom.io/role: my-app
+spec:
+  serviceAccountName: my-app
+  restartPolicy: Never
+  containers:
+    - name: my-container
+      image: localhost/busybox:1
+      command: [sh, -c, 'echo "$USERNAME/$PASSWORD"']
+      env:
+        - name: USERNAME
+          valueFrom:
+            vaultSecret: {name: my-secret, key: username}
+        - name: PASSWORD
+          valueFrom:
+            vaultSecret: {name: my-secret, key: password}
+"""
+
+
+def scenario_plain_kubectl_refuses(stand):
+    """without lowering, kubectl refuses the article's second Pod, and no Pod starts without its values"""
+    with kube.namespace("article") as space:
+        for words in (["apply"], ["apply", "--server-side"], ["apply", "--validate=false"], ["create"]):
+            done = kube.tried(*words, "-f", "-", stdin=VAULT_POD, namespace=space)
+            kube.expect(done.returncode != 0, f"{words}: {done.stdout}")
+
+
+def scenario_vault_secret(stand):
+    """a Pod gets the values of a vaultSecret, by a file that the kubelet reads"""
+    seen(stand, [])
+
+
+def scenario_vault_secret_by_shim(stand):
+    """the same Pod through the shim"""
+    seen(stand, ["-target=shim"])
+
+
+def seen(stand, flags):
+    with kube.namespace("article") as space:
+        stand.serve(space)
+        stand.put("my-secret", username="admin", password="s3cr3t")
+        kube.expect("pod/my-pod created" in stand.apply(VAULT_POD, space, *flags), "not created")
+        ended = kube.wait_ended(space, "my-pod")
+        kube.expect(ended == "Succeeded", kube.why(space, "my-pod"))
+        kube.expect(kube.logs(space, "my-pod", "my-container") == "admin/s3cr3t\n", "the process saw something else")
+        is_read_from_file = "fileKeyRef" in kube.kubectl("get", "pod", "my-pod", "-o", "yaml", namespace=space)
+        kube.expect(is_read_from_file == (not flags), "another target was taken")
