@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// Runs the program with the process's arguments. `extra` are commands of the binary's own.
 pub fn main(extra: &'static [Command]) -> ExitCode {
     let mut host = Host::process();
-    let mut args: Vec<String> = words_of(&host.program).iter().map(|word| (*word).to_owned()).collect();
+    let mut args = Vec::new();
     for arg in std::env::args_os().skip(1) {
         match arg.into_string() {
             Ok(arg) => args.push(arg),
@@ -21,6 +21,10 @@ pub fn main(extra: &'static [Command]) -> ExitCode {
                 return ExitCode::from(1);
             }
         }
+    }
+    let words = words_of(&host.program);
+    if words.first().is_some_and(|first| args.first().is_none_or(|given| given != first)) {
+        args.splice(..0, words.iter().map(|word| (*word).to_owned()));
     }
     ExitCode::from(run(&args, extra, &mut host))
 }
