@@ -99,3 +99,22 @@ fn every_gate_is_as_reviewed_and_as_closed_as_it_says() {
     }
     assert_eq!(stand.must("GET", "sys/seal-status", Value::Null)["sealed"], false);
 }
+
+/// The table of classes of advisories names tests that are there.
+#[test]
+fn every_test_that_the_table_of_classes_names_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let table = std::fs::read_to_string(root.join("docs/security-classes.md")).unwrap();
+    let mut seen = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`")) {
+        for group in row.split(['|', ';']).filter(|cell| cell.contains(".rs`")) {
+            let (file, tests) = group.trim().strip_prefix('`').unwrap().split_once('`').unwrap();
+            let text = std::fs::read_to_string(root.join("crates").join(file)).expect(file);
+            for test in tests.split(',').map(str::trim) {
+                assert!(text.contains(&format!("fn {test}()")), "{file} has no test {test}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 40, "only {seen} tests were read from the table");
+}

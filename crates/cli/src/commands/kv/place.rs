@@ -90,6 +90,6 @@ pub(super) async fn find(cx: &Context<'_>, client: &Client) -> Result<Place, Fai
 fn unknown_store(failure: Failure, asked: &str) -> Failure {
     failure.advised(format!(
         "Either no store is mounted there (see: {{}} secrets list), or no policy of the token grants access to a \
-         path below {asked:?}."
+         path below {asked:?}, or the token is no good any more."
     ))
 }
