@@ -11,6 +11,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod disk;
+mod doors;
 mod gates;
 mod init;
 mod kubernetes;
