@@ -113,8 +113,11 @@ const SUPPORTED_ALGS: Field =
 const BOUND_ISSUER: Field = Field::new("bound_issuer", Kind::Text, "The issuer that tokens must name.");
 const PROVIDER_CONFIG: Field =
     Field::new("provider_config", Kind::Object, "Settings of certain providers; none is supported yet.");
-const NAMESPACE_IN_STATE: Field =
-    Field::new("namespace_in_state", Kind::Bool, "Kept and shown; true by default.");
+const NAMESPACE_IN_STATE: Field = Field::new(
+    "namespace_in_state",
+    Kind::Bool,
+    "Whether states name the namespace of the login; true by default.",
+);
 
 const CONFIG_FIELDS: &[Field] = &[
     OIDC_DISCOVERY_URL,

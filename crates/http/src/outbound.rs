@@ -3,6 +3,7 @@
 //! HTTP/1.1, TLS 1.2 or later. Redirects are not followed, answers are read up to the length that the
 //! request allows, and one limit of time holds for all of it. Proxies are not used.
 
+mod named;
 mod pool;
 mod trust;
 

@@ -1,5 +1,8 @@
 //! `login`.
 
+mod listener;
+mod oidc;
+
 use crate::command::{Command, Flag, Run, Shared};
 use crate::context::Context;
 use crate::failure::{Doing, Exit, Failure, Outcome};
@@ -15,11 +18,14 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     usage: "[options] [TOKEN | KEY=VALUE ...]",
     details: "Without -method, a token is checked and kept; it is asked for when it is not given. The methods\n\
               userpass, ldap, radius and okta take username= and password= (asked for when missing), approle\n\
-              takes role_id= and secret_id=, kubernetes and jwt take role= and jwt=, cert takes name=. For any\n\
-              other method the pairs are sent to its login path. Values: text, @file, - for standard input.",
+              takes role_id= and secret_id=, kubernetes and jwt take role= and jwt=, cert takes name=. The method\n\
+              oidc opens a browser and waits on localhost:8250 for it to come back; it takes role=, port=,\n\
+              listenaddress=, callbackhost=, callbackport=, callbackmethod= and skip_browser=. For any other\n\
+              method the pairs are sent to its login path. Values: text, @file, - for standard input.",
     examples: &[
         ("With a token, which is asked for", "{} login"),
         ("As a user", "{} login -method=userpass username=ada"),
+        ("Through a browser", "{} login -method=oidc role=engineering"),
         (
             "As a program, in a script",
             "{} login -token-only -method=approle role_id=$ROLE secret_id=@secret-id",
@@ -142,15 +148,17 @@ fn given_token(cx: &mut Context<'_>) -> Result<String, Failure> {
 }
 
 async fn with_method(cx: &mut Context<'_>, client: &Client, method: &str) -> Result<Secret, Failure> {
-    if matches!(method, "oidc" | "saml") {
-        let text = format!(
-            "The method {method} needs a browser, which this command does not drive: use -method=jwt with a token"
-        );
+    if method == "saml" {
+        let text = "The method saml needs a browser, which this command does not drive: use -method=oidc";
         return Err(Failure::local(text));
     }
     let mount = cx.text("path").map_or_else(|| method.to_owned(), crate::values::clean_path);
+    let mount = mount.strip_prefix("auth/").unwrap_or(&mount);
     let mut fields = cx.fields(0)?;
-    let mut path = format!("auth/{}/login", mount.strip_prefix("auth/").unwrap_or(&mount));
+    if method == "oidc" {
+        return oidc::login(cx, client, mount, fields).await;
+    }
+    let mut path = format!("auth/{mount}/login");
     if matches!(method, "userpass" | "ldap" | "radius" | "okta") {
         let user = match fields.remove("username") {
             Some(Value::String(user)) if !user.is_empty() => user,

@@ -1,7 +1,7 @@
 //! Tokens, logins and wrapped answers.
 
 use crate::canned::json;
-use crate::{Stage, kv2};
+use crate::{Seen, Stage, kv2};
 use serde_json::json;
 
 #[test]
@@ -103,7 +103,7 @@ fn logging_in_keeps_the_token() {
         ("login", "Token (will be hidden) is needed"),
         ("login -method=approle secret_id=s", "role_id"),
         ("login -method=userpass username=ada", "Password"),
-        ("login -method=oidc", "browser"),
+        ("login -method=saml", "browser"),
         ("login role=x", "-method"),
     ] {
         let ran = stage.run(line);
@@ -174,4 +174,51 @@ fn unwrapping_uses_the_token_that_fits() {
     assert_eq!(stage.run("unwrap -field=a hvs.w").out, "b");
     let seen = stage.server.seen.lock().unwrap().last().cloned().unwrap();
     assert_eq!((seen.header("x-vault-token"), seen.body.as_str()), ("hvs.w", ""));
+}
+
+/// The canned server has the browser come back as soon as it is asked where to log in.
+#[test]
+fn a_login_through_a_browser_ends_with_what_it_brought() {
+    use std::io::{Read, Write};
+    let page = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let shown = page.clone();
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let nonce = std::sync::Mutex::new(String::new());
+    let stage = Stage::new(move |seen: &Seen| {
+        if seen.line() == "PUT /v1/auth/corp/oidc/auth_url" {
+            let asked: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+            assert_eq!(asked["redirect_uri"], format!("http://localhost:{free}/oidc/callback"));
+            assert_eq!(asked["role"], "dev");
+            *nonce.lock().unwrap() = asked["client_nonce"].as_str().unwrap().to_owned();
+            let shown = shown.clone();
+            std::thread::spawn(move || {
+                for target in ["/favicon.ico", "/oidc/callback?state=st_1&code=a%2Fb"] {
+                    let mut stream = std::net::TcpStream::connect(("localhost", free)).unwrap();
+                    write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+                    stream.read_to_string(&mut shown.lock().unwrap()).unwrap();
+                }
+            });
+            return json(200, r#"{"data":{"auth_url":"https://p.example/authorize?x=1"}}"#);
+        }
+        let nonce = nonce.lock().unwrap();
+        assert_eq!(
+            seen.line(),
+            format!("GET /v1/auth/corp/oidc/callback?client_nonce={nonce}&state=st_1&code=a%2Fb")
+        );
+        json(200, r#"{"auth":{"client_token":"hvs.browser","policies":["default"]}}"#)
+    });
+    let ran = stage
+        .run(&format!("login -token-only -method=oidc -path=corp role=dev skip_browser=true port={free}"));
+    assert_eq!((ran.code, ran.out.as_str()), (0, "hvs.browser"), "{}", ran.err);
+    assert!(ran.err.contains("https://p.example/authorize?x=1"));
+    let page = page.lock().unwrap();
+    assert!(page.contains("404 Not Found") && page.contains("You are logged in"), "{page}");
+    for (line, why) in [
+        ("login -method=oidc port=x", "no port"),
+        ("login -method=oidc rol=x", "does not know rol="),
+        ("login -method=oidc skip_browser=perhaps", "true or false"),
+        ("login -method=oidc callbackmethod=ftp", "http or https"),
+    ] {
+        assert!(stage.run(line).err.contains(why), "{line}: {}", stage.run(line).err);
+    }
 }

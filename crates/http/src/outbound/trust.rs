@@ -1,5 +1,7 @@
 //! Whom the server trusts when it asks others.
 
+use super::named::NamedOrSigned;
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -30,14 +32,21 @@ impl Trust {
         if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }
-        let roots = match ca_pem {
+        let (roots, named) = match ca_pem {
             Some(pem) => named(pem)?,
-            None => of_system().await?,
+            None => (of_system().await?, Vec::new()),
         };
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let unusable = |e: &dyn std::fmt::Display| OutError::Authorities(e.to_string());
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .build()
+            .map_err(|e| unusable(&e))?;
+        let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|e| OutError::Authorities(e.to_string()))?;
-        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+            .map_err(|e| unusable(&e))?;
+        let verifier = Arc::new(NamedOrSigned { inner, named });
+        let config = config.dangerous().with_custom_certificate_verifier(verifier);
+        let mut config = config.with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let config = Arc::new(config);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,16 +58,18 @@ impl Trust {
     }
 }
 
-fn named(pem: &str) -> Result<RootCertStore, OutError> {
-    let mut roots = RootCertStore::empty();
+/// The authorities, and the certificates themselves.
+fn named(pem: &str) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), OutError> {
+    let (mut roots, mut named) = (RootCertStore::empty(), Vec::new());
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|e| OutError::Authorities(e.to_string()))?;
+        named.push(certificate.clone());
         roots.add(certificate).map_err(|e| OutError::Authorities(e.to_string()))?;
     }
     if roots.is_empty() {
         return Err(OutError::Authorities("there is no PEM certificate among them".to_owned()));
     }
-    Ok(roots)
+    Ok((roots, named))
 }
 
 /// The system's list may hold certificates that rustls does not read: those are passed over.

@@ -201,3 +201,16 @@ async fn what_cannot_be_sent_says_so() {
     assert_eq!(out.send(put).await.unwrap().status, 200);
     assert!(peer.heard.lock().unwrap()[0].line.starts_with("PUT "));
 }
+
+#[tokio::test]
+async fn a_certificate_that_is_named_itself_is_trusted_as_the_servers_own() {
+    let ((pem, config), (other, _)) = (Authority::alone(), Authority::alone());
+    let peer = Peer::start(Some(config), |_| ok("x"));
+    let out = HttpOut::default();
+    let ask = |url: String, pem: &str| out.send(OutRequest::get(&url, Some(pem.to_owned())));
+    assert_eq!(ask(peer.url("https"), &pem).await.unwrap().body, "x");
+    assert!(matches!(ask(peer.url("https"), &other).await, Err(OutError::Connect(_))));
+    // It names localhost and no address.
+    let by_address = format!("https://127.0.0.1:{}/", peer.address.port());
+    assert!(matches!(ask(by_address, &pem).await, Err(OutError::Connect(_))));
+}

@@ -35,6 +35,19 @@ impl Authority {
         Arc::new(config.with_single_cert(vec![certificate], key).unwrap())
     }
 
+    /// A server at localhost whose certificate is its own authority, as `openssl req -x509` makes it.
+    pub(crate) fn alone() -> (String, Arc<rustls::ServerConfig>) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        (certificate.pem(), Arc::new(config))
+    }
+
     fn issue(&self) -> (CertificateDer<'static>, String, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();

@@ -7,7 +7,7 @@ use super::{Posted, STATE_MARK, State, TTL, configured, role, states};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::json;
-use strongroom_core::{BoxFuture, Call, Fault, Response, cidr, once, redirect};
+use strongroom_core::{BoxFuture, Call, Core, Fault, Mount, Response, cidr, once, redirect};
 use strongroom_crypto::{digest, random};
 
 /// What comes to a state is kept there and in the address, so it is bounded.
@@ -57,10 +57,18 @@ pub(in super::super) fn auth_url(call: Call<'_>) -> BoxFuture<'_, Result<Respons
         let endpoint = keys::provider(core, &config, call.now()).await?.authorization_endpoint;
         let random = core.random.as_ref();
         let kept = once::put(call.txn, random, &states(mount), call.now(), TTL, &state).await?;
-        let query = query(&config, &role, &state, &format!("{STATE_MARK}{kept}"));
+        let query =
+            query(&config, &role, &state, &format!("{STATE_MARK}{kept}{}", place(core, &config, mount)));
         let mark = if endpoint.contains('?') { '&' } else { '?' };
         Ok(Response::json(json!({ "auth_url": format!("{endpoint}{mark}{query}") })))
     })
+}
+
+/// Tells whoever the browser comes back to which namespace the login belongs to; nothing in root.
+fn place(core: &Core, config: &Config, mount: &Mount) -> String {
+    let space = core.space(&mount.namespace).filter(|_| config.namespace_in_state);
+    let path = space.as_ref().map_or("", |space| space.namespace.path.trim_end_matches('/'));
+    if path.is_empty() { String::new() } else { format!(",ns={path}") }
 }
 
 /// What the provider is asked, in order of the names.
