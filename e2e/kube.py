@@ -1,5 +1,5 @@
 """Small words for what scenarios do to a cluster, all by way of kubectl."""
-import contextlib, itertools, json, subprocess, time
+import contextlib, itertools, json, pathlib, subprocess, time
 
 SECONDS = 60
 NUMBERS = itertools.count(1)
@@ -30,6 +30,12 @@ def tried(*words, stdin=None, namespace=None):
 
 def run(command, stdin=None, **more):
     return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def node(*words):
+    """A verb of e2e/cluster/node."""
+    done = run([pathlib.Path(__file__).parent / "cluster/node", *words])
+    expect(done.returncode == 0, done.stderr)
 
 
 def apply(manifest, namespace=None):
