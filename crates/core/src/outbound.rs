@@ -4,6 +4,8 @@
 //! the listener's side of the program; the core knows this interface only, and tests put their own
 //! behind it.
 
+mod strangers;
+
 use crate::{BoxFuture, Fault};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +13,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use strangers::Source as Stranger;
 use tokio::sync::Semaphore;
 
 /// Sends requests to other servers.
@@ -103,6 +106,7 @@ pub struct Outgoing {
     outbound: Option<Arc<dyn Outbound>>,
     places: Semaphore,
     documents: Mutex<HashMap<Source, Kept>>,
+    strangers: Mutex<HashMap<String, Stranger>>,
 }
 
 /// A document as it was fetched.
@@ -136,7 +140,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 impl Outgoing {
     pub(crate) fn new(outbound: Option<Arc<dyn Outbound>>) -> Self {
-        Self { outbound, places: Semaphore::new(PLACES), documents: Mutex::default() }
+        Self { outbound, places: Semaphore::new(PLACES), documents: Mutex::default(), strangers: Mutex::default() }
     }
 
     /// Sends a request, waiting for a place among those under way.

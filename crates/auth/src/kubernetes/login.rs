@@ -33,9 +33,15 @@ pub(super) fn login(call: Call<'_>) -> BoxFuture<'_, Result<Response, Fault>> {
         let config = Config::find(call.txn, mount).await?;
         let config = config
             .ok_or_else(|| Fault::invalid("could not load backend configuration: write config first"))?;
-        let account = believe(&config, &role, jwt, call.now().as_second())?;
+        let token = WebToken::parse(jwt).map_err(|why| refused(&why.to_string()))?;
+        let account = believe(&config, &role, &token, call.now().as_second())?;
         let cluster = Cluster::of(call.core, &config, jwt).await?;
+        let (api, key_id) = (config.api(), token.key_id.as_deref().unwrap_or_default());
+        if !call.core.outbound.may_ask(&api, key_id, call.now()) {
+            return Err(Fault::TooMany(MANY_STRANGERS.to_owned()));
+        }
         review(&cluster, jwt, &account, &role.audience).await?;
+        call.core.outbound.vouched(&api, key_id);
         check_labels(&cluster, &role, &account).await?;
         let annotations = match config.use_annotations_as_alias_metadata {
             true => annotations(&cluster, &account).await?,
@@ -54,6 +60,8 @@ pub(super) async fn renew(txn: &mut Txn, mount: &Mount, entry: &TokenEntry) -> R
 }
 
 const INTERNAL_NAME: &str = "role";
+const MANY_STRANGERS: &str =
+    "too many logins with tokens of keys that the cluster has never vouched for; try again in a moment";
 /// How far the clocks of cluster and server may differ, in seconds.
 const CLOCK_SKEW: i64 = 60;
 /// Annotations that become metadata begin so.
@@ -61,8 +69,7 @@ const ANNOTATION: &str = "vault.hashicorp.com/alias-metadata-";
 const MAX_METADATA_BYTES: usize = 512;
 
 /// The account that a token speaks of, unless something is wrong that needs no review to be seen.
-fn believe(config: &Config, role: &Role, jwt: &str, now: i64) -> Result<Account, Fault> {
-    let token = WebToken::parse(jwt).map_err(|why| refused(&why.to_string()))?;
+fn believe(config: &Config, role: &Role, token: &WebToken, now: i64) -> Result<Account, Fault> {
     let dates =
         token.dates().map_err(|claim| refused(&format!("claim {claim:?} of the token is no time")))?;
     if dates.expires.is_some_and(|at| now >= at.saturating_add(CLOCK_SKEW)) {
@@ -79,7 +86,7 @@ fn believe(config: &Config, role: &Role, jwt: &str, now: i64) -> Result<Account,
         return Err(refused("the token is not for the role's audience"));
     }
     let account =
-        Account::of(&token).ok_or_else(|| refused("the token is not one of a Kubernetes service account"))?;
+        Account::of(token).ok_or_else(|| refused("the token is not one of a Kubernetes service account"))?;
     if role.bound_service_account_namespace_selector.is_empty() && !names_namespace(role, &account) {
         return Err(Fault::Refused(WRONG_NAMESPACE.to_owned()));
     }

@@ -1,6 +1,8 @@
 //! What the cluster answers, and who asks it.
 
 use super::{Bench, CA, HOST, REVIEW, user};
+use crate::web_token::tests::sign;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -109,6 +111,29 @@ async fn a_cluster_that_does_not_answer_lets_nobody_in() {
         assert_eq!(reply.status, 403);
         assert!(reply.body.to_string().contains(&status.to_string()), "{reply:?}");
     }
+}
+
+#[tokio::test]
+async fn strangers_keys_cost_the_cluster_few_reviews() {
+    let b = Bench::bare(PathBuf::from("/nonexistent")).await;
+    b.write("config", json!({"kubernetes_host": HOST, "kubernetes_ca_cert": CA})).await;
+    b.role(json!({})).await;
+    b.vouch(json!({}));
+    let of_key = |key: &str| sign(1, json!({"kid": key}), &b.claims(json!({})));
+    assert_eq!(b.login(&of_key("the-cluster's")).await.status, 200);
+    b.vouch(json!({"authenticated": false}));
+    let before = b.outside.count();
+    let mut refused = Vec::new();
+    for nth in 0..60 {
+        refused.push(b.login(&of_key(&format!("made-up-{nth}"))).await.status);
+    }
+    assert_eq!((refused[0], refused[59]), (403, 429));
+    assert!(b.outside.count() - before < 50);
+    b.vouch(json!({}));
+    assert_eq!(b.login(&of_key("the-cluster's")).await.status, 200, "who is known does not wait for others");
+    assert_eq!(b.login(&of_key("new")).await.status, 429);
+    b.harness.clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(b.login(&of_key("new")).await.status, 200, "a new key of the cluster finds its way in");
 }
 
 #[tokio::test]
