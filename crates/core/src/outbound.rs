@@ -140,7 +140,12 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 impl Outgoing {
     pub(crate) fn new(outbound: Option<Arc<dyn Outbound>>) -> Self {
-        Self { outbound, places: Semaphore::new(PLACES), documents: Mutex::default(), strangers: Mutex::default() }
+        Self {
+            outbound,
+            places: Semaphore::new(PLACES),
+            documents: Mutex::default(),
+            strangers: Mutex::default(),
+        }
     }
 
     /// Sends a request, waiting for a place among those under way.
