@@ -140,6 +140,8 @@ fn one() -> http1::Builder {
     let mut builder = http1::Builder::new();
     // The timeouts are ours, see `pulse`.
     builder.header_read_timeout(None).max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
+    // Otherwise the socket is read, in vain, each time a request that is being answered is looked at.
+    builder.half_close(true);
     builder
 }
 

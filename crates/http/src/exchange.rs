@@ -54,6 +54,11 @@ pub(crate) async fn exchange<A: Api>(
     if let Some(watched) = watched {
         watched.log(status);
     }
+    if !line.pulse.is_multiplexed() {
+        // What other connections have asked meanwhile is worked out first, and the answers leave one after
+        // the other. A client on this machine is then woken once for many of them, and waking is dear.
+        tokio::task::yield_now().await;
+    }
     response
 }
 
