@@ -107,6 +107,8 @@ pub struct ResponseView<'a> {
     pub auth: Option<AuthView<'a>>,
     /// Its data; hashed but for `clear_keys` and the accessor rules.
     pub data: Option<&'a Map>,
+    /// The same as one object in JSON, in place of `data`; empty without.
+    pub json: &'a [u8],
     /// Whether the operation was LIST, for `elide_list_responses`.
     pub is_list: bool,
     /// Keys of `data` that the mount's tuning leaves in the clear.

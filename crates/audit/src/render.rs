@@ -1,6 +1,7 @@
 //! An entry as one line of JSON, with Vault's keys in Vault's order.
 
 mod data;
+mod raw;
 #[cfg(test)]
 mod tests;
 
@@ -190,7 +191,7 @@ enum Role {
 
 fn time(out: &mut Vec<u8>, time: jiff::Timestamp) {
     out.push(b'"');
-    json::display(out, time);
+    strongroom_wire::time::push_rfc3339(out, time);
     out.push(b'"');
 }
 

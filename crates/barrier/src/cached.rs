@@ -1,5 +1,6 @@
 //! A decrypted entry.
 
+use bytes::Bytes;
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 use strongroom_crypto::Secret;
@@ -14,15 +15,16 @@ pub struct Cached {
 }
 
 struct Shared {
-    plain: Secret<Vec<u8>>,
+    plain: Bytes,
     decoded: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Cached {
-    /// The record, decoded once per stored version and then shared.
+    /// The record, decoded once per stored version and then shared. It may keep slices of the bytes: those
+    /// are wiped when neither the entry nor any of them is left.
     pub fn decode<T: Any + Send + Sync, E>(
         &self,
-        decode: impl FnOnce(&[u8]) -> Result<T, E>,
+        decode: impl FnOnce(&Bytes) -> Result<T, E>,
     ) -> Result<Arc<T>, E> {
         if let Some(found) = self.shared.decoded.get().and_then(|d| d.clone().downcast::<T>().ok()) {
             return Ok(found);
@@ -34,11 +36,21 @@ impl Cached {
     }
 
     /// The bytes as they were committed.
-    pub fn plain(&self) -> &[u8] {
-        self.shared.plain.expose()
+    pub fn plain(&self) -> &Bytes {
+        &self.shared.plain
     }
 
     pub(crate) fn new(version: Revision, plain: Vec<u8>) -> Self {
-        Self { version, shared: Arc::new(Shared { plain: Secret::new(plain), decoded: OnceLock::new() }) }
+        let plain = Bytes::from_owner(Wiped(Secret::new(plain)));
+        Self { version, shared: Arc::new(Shared { plain, decoded: OnceLock::new() }) }
+    }
+}
+
+/// Bytes that are wiped with the last reference to them.
+struct Wiped(Secret<Vec<u8>>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
     }
 }

@@ -36,18 +36,11 @@ impl Core {
             Ok(_) => String::new(),
             Err(fault) => fault.audit_text(),
         };
-        let policies = outcome.ok().and_then(|s| s.auth.as_ref()).map(Answered::policies).unwrap_or_default();
+        let policies =
+            outcome.ok().and_then(|s| s.auth.as_deref()).map(Answered::policies).unwrap_or_default();
         let issued = outcome.ok().and_then(|s| s.auth.as_ref()).map(|a| time::rfc3339(a.entry.issued));
-        // A device that was enabled after the handler ran sees what was made for nobody to look into.
-        let rendered = outcome.ok().map(|s| &s.response).filter(|r| r.rendered_from.is_none());
-        let read: Option<Map> = rendered.and_then(|r| serde_json::from_str(r.rendered.as_ref()?.get()).ok());
-        let response = outcome.ok().map(|sent| {
-            let view = response_view(case, sent, issued.as_deref().unwrap_or(""), &policies);
-            ResponseView {
-                data: view.data.or(sent.response.rendered_from.as_deref()).or(read.as_ref()),
-                ..view
-            }
-        });
+        let response =
+            outcome.ok().map(|sent| response_view(case, sent, issued.as_deref().unwrap_or(""), &policies));
         self.with_views(case, |auth, request| {
             let now = self.clock.now();
             self.audit.submit(&Entry {
@@ -124,12 +117,13 @@ fn response_view<'a>(
 ) -> ResponseView<'a> {
     let mounted = case.routed.as_ref().map(|r| &r.mounted);
     ResponseView {
-        auth: sent.auth.as_ref().map(|a| AuthView {
+        auth: sent.auth.as_deref().map(|a| AuthView {
             policies,
             identity_policies: &a.identity_policies,
             ..auth_view(a.token.expose(), &a.entry, issued)
         }),
         data: sent.audited_data(),
+        json: sent.response.rendered.as_deref().unwrap_or_default(),
         is_list: case.operation == strongroom_wire::Operation::List,
         clear_keys: mounted.map_or(&[], |m| &m.entry.config.audit_non_hmac_response_keys),
         lease_id: &sent.lease_id,

@@ -104,7 +104,7 @@ impl<'a> Call<'a> {
         self.namespace().id.owns(identifier)
     }
 
-    /// Whether an answer may be given as JSON made before: nobody wraps it or adds to it.
+    /// Whether an answer may be given as JSON: nobody wraps it or adds to it.
     pub fn may_be_rendered(&self) -> bool {
         self.req.request.wrap_ttl.is_none() && self.req.request.body.is_empty()
     }

@@ -4,7 +4,7 @@ use crate::response::{Answered, Body, Sent};
 use crate::{Answer, Fault, Map};
 use bytes::Bytes;
 use std::borrow::Cow;
-use strongroom_wire::envelope::{self, AuthInfo, Data, Envelope};
+use strongroom_wire::envelope::{self, AuthInfo, Envelope};
 use strongroom_wire::{Value, time};
 
 const JSON: &str = "application/json";
@@ -62,7 +62,7 @@ pub fn bare_status(status: u16) -> Answer {
 /// The body, as it is sent or wrapped.
 pub(crate) fn body(sent: &Sent, request_id: &str) -> Vec<u8> {
     let response = &sent.response;
-    let mut out = Vec::with_capacity(256 + response.rendered.as_ref().map_or(768, |made| made.get().len()));
+    let mut out = Vec::with_capacity(256 + response.rendered.as_ref().map_or(768, Vec::len));
     if response.bare {
         write(&mut out, &response.data);
         return out;
@@ -72,25 +72,25 @@ pub(crate) fn body(sent: &Sent, request_id: &str) -> Vec<u8> {
         .as_ref()
         .and_then(|a| a.entry.meta.as_ref())
         .map(|meta| meta.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect::<Map>());
-    let policies = sent.auth.as_ref().map_or_else(Vec::new, Answered::policies);
+    let policies = sent.auth.as_deref().map_or_else(Vec::new, Answered::policies);
     let wrap_info = response.wrap_info.clone();
     let envelope = Envelope {
         request_id: if wrap_info.is_some() { "" } else { request_id },
         lease_id: &sent.lease_id,
         renewable: sent.renewable,
         lease_duration: response.lease_duration,
-        data: match (&response.data, &response.rendered) {
-            (Some(fields), _) => Some(Data::Fields(fields)),
-            (None, Some(made)) => Some(Data::Made(made)),
-            (None, None) => None,
-        },
+        data: response.data.as_ref(),
         wrap_info,
         warnings: (!response.warnings.is_empty()).then_some(response.warnings.as_slice()),
         auth: sent.auth.as_ref().map(|a| auth_info(a, &policies, metadata.as_ref())),
         mount_type: &sent.mount_type,
     };
-    match (&response.data, sent.top_level) {
-        (Some(data), true) => write(&mut out, &both_levels(&envelope, data)),
+    match (&response.data, &response.rendered) {
+        (Some(data), _) if sent.top_level => write(&mut out, &both_levels(&envelope, data)),
+        (None, Some(rendered)) => {
+            envelope.write_around(rendered, &mut out);
+            out.push(b'\n');
+        }
         _ => write(&mut out, &envelope),
     }
     out

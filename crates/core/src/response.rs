@@ -10,11 +10,9 @@ use strongroom_wire::envelope::WrapInfo;
 pub struct Response {
     /// The structured answer; none together with nothing else means 204.
     pub data: Option<Map>,
-    /// The JSON of `data` made before, in place of it: for reads that are answered again and again. Only
-    /// where nothing is wrapped or added (`Call::may_be_rendered`).
-    pub rendered: Option<std::sync::Arc<serde_json::value::RawValue>>,
-    /// What `rendered` says, for the audit trail; not needed while no device is enabled.
-    pub rendered_from: Option<std::sync::Arc<Map>>,
+    /// An object in JSON in place of `data`, for what is stored as JSON and sent as it is. Only where
+    /// nothing is wrapped or added (`Call::may_be_rendered`).
+    pub rendered: Option<Vec<u8>>,
     /// A token to be created in the same commit (logins, token creation).
     pub grant: Option<Box<Grant>>,
     /// A token that was renewed; printed like a grant.
@@ -177,7 +175,8 @@ pub struct Renewed {
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) response: Response,
-    pub(crate) auth: Option<Answered>,
+    /// On the heap: most answers have none, and this is moved about.
+    pub(crate) auth: Option<Box<Answered>>,
     pub(crate) lease_id: String,
     pub(crate) renewable: bool,
     /// The lease was made by this request.

@@ -15,6 +15,11 @@ use strongroom_storage::{RangeRead, Revision};
 pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The newest version this program writes and understands.
     const VERSION: u8 = 1;
+
+    /// Reads it. A record may keep parts of `json` as they are.
+    fn from_json(json: &Bytes) -> serde_json::Result<Self> {
+        serde_json::from_slice(json)
+    }
 }
 
 /// A transaction. Reads see the writes made before in it.
@@ -249,13 +254,14 @@ fn just_after(key: &[u8]) -> Bytes {
     next.into()
 }
 
-fn decode<T: Record>(bytes: &[u8]) -> Result<T, Fault> {
-    match bytes.split_first() {
-        Some((version, json)) if *version <= T::VERSION && *version > 0 => serde_json::from_slice(json)
-            .map_err(|e| {
+fn decode<T: Record>(bytes: &Bytes) -> Result<T, Fault> {
+    match bytes.first() {
+        Some(version) if *version <= T::VERSION && *version > 0 => {
+            T::from_json(&bytes.slice(1..)).map_err(|e| {
                 Fault::Internal(format!("a record of {} cannot be read: {e}", std::any::type_name::<T>()))
-            }),
-        Some((version, _)) => Err(Fault::Internal(format!(
+            })
+        }
+        Some(version) => Err(Fault::Internal(format!(
             "a record of {} has format {version}, newer than this program's {}: upgrade strongroom",
             std::any::type_name::<T>(),
             T::VERSION

@@ -8,6 +8,7 @@
 
 mod config;
 mod data;
+mod json;
 mod merge;
 mod metadata;
 mod plain;

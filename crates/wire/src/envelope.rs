@@ -3,7 +3,6 @@
 use crate::Map;
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 /// The envelope around every structured answer, keys in Vault's order.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -17,7 +16,7 @@ pub struct Envelope<'a> {
     /// Seconds the lease lasts.
     pub lease_duration: u64,
     /// The answer itself.
-    pub data: Option<Data<'a>>,
+    pub data: Option<&'a Map>,
     /// Set instead of `data` when the answer was wrapped.
     pub wrap_info: Option<WrapInfo>,
     /// Warnings, in the order they arose.
@@ -28,14 +27,34 @@ pub struct Envelope<'a> {
     pub mount_type: &'a str,
 }
 
-/// The answer itself, as fields or as JSON that was made before.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(untagged)]
-pub enum Data<'a> {
-    /// Fields.
-    Fields(&'a Map),
-    /// An object in JSON.
-    Made(&'a RawValue),
+impl Envelope<'_> {
+    /// Writes the envelope as JSON around `data`, which is JSON already and takes the place of its own.
+    pub fn write_around(&self, data: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"request_id\":");
+        value(out, &self.request_id);
+        out.extend_from_slice(b",\"lease_id\":");
+        value(out, &self.lease_id);
+        out.extend_from_slice(b",\"renewable\":");
+        value(out, &self.renewable);
+        out.extend_from_slice(b",\"lease_duration\":");
+        value(out, &self.lease_duration);
+        out.extend_from_slice(b",\"data\":");
+        out.extend_from_slice(data);
+        out.extend_from_slice(b",\"wrap_info\":");
+        value(out, &self.wrap_info);
+        out.extend_from_slice(b",\"warnings\":");
+        value(out, &self.warnings);
+        out.extend_from_slice(b",\"auth\":");
+        value(out, &self.auth);
+        out.extend_from_slice(b",\"mount_type\":");
+        value(out, &self.mount_type);
+        out.push(b'}');
+    }
+}
+
+fn value<T: Serialize>(out: &mut Vec<u8>, value: &T) {
+    // Maps with text keys and a growing buffer: serialising cannot fail.
+    let _ = serde_json::to_writer(out, value);
 }
 
 /// What a client learns about a wrapped answer.
@@ -92,4 +111,33 @@ pub struct AuthInfo<'a> {
 pub fn errors<S: AsRef<str>>(messages: &[S]) -> Vec<u8> {
     let list: Vec<&str> = messages.iter().map(AsRef::as_ref).collect();
     serde_json::to_vec(&serde_json::json!({ "errors": list })).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_around_json_is_the_envelope() {
+        let data = Map::from_iter([("a".to_owned(), Value::from("\"\n"))]);
+        let warnings = ["w\"".to_owned()];
+        let envelope = Envelope {
+            request_id: "id",
+            lease_id: "secret/\"x",
+            renewable: true,
+            lease_duration: 7,
+            data: Some(&data),
+            wrap_info: Some(WrapInfo::default()),
+            warnings: Some(&warnings),
+            auth: Some(AuthInfo::default()),
+            mount_type: "kv",
+        };
+        for envelope in
+            [envelope.clone(), Envelope { wrap_info: None, warnings: None, auth: None, ..envelope }]
+        {
+            let mut out = Vec::new();
+            envelope.write_around(&serde_json::to_vec(&data).unwrap(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&envelope).unwrap());
+        }
+    }
 }

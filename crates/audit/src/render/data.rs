@@ -1,7 +1,7 @@
 //! The data of requests and answers: every text is hashed wherever it stands, numbers, booleans and
 //! keys stay.
 
-use super::Format;
+use super::{Format, raw};
 use crate::ResponseView;
 use crate::json::{self, Object};
 use strongroom_wire::{Map, Value};
@@ -25,6 +25,9 @@ const RAW_CONTENT_TYPE: &str = "http_content_type";
 impl Format {
     /// `data` of an answer, left out when there is none.
     pub(super) fn response_data(&self, o: &mut Object<'_>, response: &ResponseView<'_>) {
+        if !response.json.is_empty() {
+            return self.json_data(o, response);
+        }
         let data = response.data.filter(|d| !d.is_empty());
         if data.is_none() && response.raw_content_type.is_empty() {
             return;
@@ -34,14 +37,31 @@ impl Format {
             map.text(RAW_CONTENT_TYPE, response.raw_content_type);
         }
         if let Some(data) = data {
-            let rule = DataRule {
-                clear_keys: response.clear_keys,
-                clear_accessors: !self.hmac_accessor,
-                elide: self.elide_list_responses && response.is_list,
-            };
-            self.data(&mut map, data, &rule);
+            self.data(&mut map, data, &self.response_rule(response));
         }
         map.close();
+    }
+
+    /// The same for data that comes as JSON. What is none, which nothing here makes, is hashed as a whole.
+    fn json_data(&self, o: &mut Object<'_>, response: &ResponseView<'_>) {
+        let out = o.key("data");
+        let start = out.len();
+        let mut map = Object::open(out);
+        match self.raw_data(&mut map, response.json, &self.response_rule(response)) {
+            Ok(()) => map.close(),
+            Err(raw::Malformed) => {
+                out.truncate(start);
+                self.hasher.write(out, response.json);
+            }
+        }
+    }
+
+    fn response_rule<'r>(&self, response: &ResponseView<'r>) -> DataRule<'r> {
+        DataRule {
+            clear_keys: response.clear_keys,
+            clear_accessors: !self.hmac_accessor,
+            elide: self.elide_list_responses && response.is_list,
+        }
     }
 
     /// The members of a map.
@@ -77,7 +97,7 @@ impl Format {
 }
 
 impl DataRule<'_> {
-    fn is_clear(&self, key: &str) -> bool {
+    pub(super) fn is_clear(&self, key: &str) -> bool {
         self.clear_keys.iter().any(|clear| clear == key)
             || self.clear_accessors && ACCESSOR_KEYS.contains(&key)
     }

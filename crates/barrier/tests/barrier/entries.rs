@@ -26,7 +26,7 @@ async fn hits_do_not_ask_the_store_and_share_the_decoded_record() {
     let first = world.barrier.get(b"root/a").await.unwrap().unwrap();
     let again = world.barrier.get(b"root/a").await.unwrap().unwrap();
     assert_eq!((first.version, again.version), (version, version));
-    let parse = |plain: &[u8]| std::str::from_utf8(plain).unwrap().parse::<u32>();
+    let parse = |plain: &bytes::Bytes| std::str::from_utf8(plain).unwrap().parse::<u32>();
     let record = first.decode(parse).unwrap();
     let shared = again.decode(|_| -> Result<u32, ()> { panic!("it was decoded already") }).unwrap();
     assert!(std::sync::Arc::ptr_eq(&record, &shared));

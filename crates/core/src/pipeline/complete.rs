@@ -39,14 +39,14 @@ impl Core {
             response.warnings.splice(0..0, made.warnings);
             let ttl = made.entry.granted_ttl;
             let identity_policies = self.identity_policies(txn, &made.entry).await?;
-            sent.auth =
-                Some(Answered { token: made.token, entry: made.entry, ttl, identity_policies, fresh: true });
+            let (token, entry) = (made.token, made.entry);
+            sent.auth = Some(Box::new(Answered { token, entry, ttl, identity_policies, fresh: true }));
         }
         if let Some(renewed) = response.renewed.take() {
             let token = strongroom_crypto::Secret::new(renewed.token);
             let (entry, ttl) = (renewed.entry, renewed.ttl);
             let identity_policies = self.identity_policies(txn, &entry).await?;
-            sent.auth = Some(Answered { token, entry, ttl, identity_policies, fresh: false });
+            sent.auth = Some(Box::new(Answered { token, entry, ttl, identity_policies, fresh: false }));
         }
         if let Some(lease) = response.lease.take() {
             let entry = self.make_lease(txn, mount, path, case.token.as_ref(), *lease).await?;

@@ -1,6 +1,7 @@
 //! `data/`: reading, writing, patching and soft deletion.
 
 use super::config::{self, Config};
+use super::json::Json;
 use super::merge;
 use super::secret::{self, Secret};
 use super::versioned::{self, Found, PATH_FIELD, VERSION_FIELD};
@@ -36,11 +37,11 @@ async fn read(mut call: Call<'_>) -> Result<Response, Fault> {
         return Ok(answer);
     }
     let now = call.now();
-    if let Some(answer) = Found::made(&mut call, now).await? {
+    if let Some(answer) = Found::newest(&mut call, now).await? {
         return Ok(answer);
     }
     let found = Found::find(&mut call, now).await?;
-    let data = found.data().map_or(Value::Null, |data| Value::Object(data.clone()));
+    let data = found.data()?.map_or(Value::Null, Value::Object);
     Ok(found.answer(DATA, data))
 }
 
@@ -48,7 +49,7 @@ async fn write(call: Call<'_>) -> Result<Response, Fault> {
     if let Some(answer) = versioned::at_root(&call) {
         return Ok(answer);
     }
-    let data = if call.args.is_null(DATA) { None } else { Some(payload_of(call.args)?) };
+    let data = if call.args.is_null(DATA) { None } else { Some(Json::of(payload_of(call.args)?)?) };
     let now = call.now();
     let (key, config_key) = (versioned::key(&call), call.key(config::KEY));
     let config = Config::load(call.txn, &config_key).await?;
@@ -62,7 +63,7 @@ async fn patch(call: Call<'_>) -> Result<Response, Fault> {
     if let Some(answer) = versioned::at_root(&call) {
         return Ok(answer);
     }
-    let changes = payload_of(call.args)?;
+    let changes = payload_of(call.args)?.clone();
     let now = call.now();
     let (key, config_key) = (versioned::key(&call), call.key(config::KEY));
     let config = Config::load(call.txn, &config_key).await?;
@@ -73,9 +74,9 @@ async fn patch(call: Call<'_>) -> Result<Response, Fault> {
     if newest.is_gone(now) {
         return Ok(Response::data(secret.describe(number, newest)).with_status(404));
     }
-    let mut data = secret.data.clone().unwrap_or_default();
+    let mut data: Map = secret.data.as_ref().map(Json::read).transpose()?.unwrap_or_default();
     merge::apply(&mut data, changes);
-    store(call.txn, &key, Secret::clone(&secret), Some(data), &config, now)
+    store(call.txn, &key, Secret::clone(&secret), Some(Json::of(&data)?), &config, now)
 }
 
 async fn delete(call: Call<'_>) -> Result<Response, Fault> {
@@ -96,15 +97,15 @@ async fn delete(call: Call<'_>) -> Result<Response, Fault> {
 }
 
 /// The object under `data`.
-fn payload_of(args: &Args) -> Result<Map, Fault> {
+fn payload_of(args: &Args) -> Result<&Map, Fault> {
     let data = match args.any(DATA) {
-        Some(Value::Object(data)) => data.clone(),
+        Some(Value::Object(data)) => data,
         Some(_) => {
             return Err(Fault::invalid("field \"data\": want an object of the secret's keys and values"));
         }
         None => return Err(Fault::invalid("no data provided: field \"data\" must be an object")),
     };
-    payload::check_depth(&data)?;
+    payload::check_depth(data)?;
     Ok(data)
 }
 
@@ -137,7 +138,7 @@ fn store(
     txn: &mut Txn,
     key: &[u8],
     mut secret: Secret,
-    data: Option<Map>,
+    data: Option<Json>,
     config: &Arc<Config>,
     now: Timestamp,
 ) -> Result<Response, Fault> {

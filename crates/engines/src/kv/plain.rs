@@ -1,9 +1,11 @@
 //! Version 1: one value per path, without history.
 
+use super::json::Json;
 use super::secret::{self, Secret};
 use super::versioned::SECRETS;
 use crate::{folder, payload};
-use strongroom_core::{Call, ExistsCall, Fault, Map, Operation, Response, Route, RouteTable};
+use serde::{Deserialize, Deserializer};
+use strongroom_core::{Call, ExistsCall, Fault, Operation, Response, Route, RouteTable, Value};
 use strongroom_wire::duration;
 use strongroom_wire::field::{Field, Kind};
 
@@ -28,20 +30,25 @@ async fn exists(call: ExistsCall<'_>) -> Result<bool, Fault> {
 async fn read(call: Call<'_>) -> Result<Response, Fault> {
     let key = key(&call);
     let found = call.txn.get::<Secret>(&key).await?.ok_or(Fault::NotFound)?;
-    let data = found.data.as_ref().ok_or(Fault::NotFound)?.clone();
-    let lease_duration = wished_seconds(&data).unwrap_or_else(|| call.core.default_ttl(call.mount()));
-    Ok(Response { lease_duration, ..Response::data(data) })
+    let data = found.data.as_ref().ok_or(Fault::NotFound)?;
+    let lease_duration = wished_seconds(data)?.unwrap_or_else(|| call.core.default_ttl(call.mount()));
+    let answer = if call.may_be_rendered() {
+        Response { rendered: Some(data.text().to_vec()), ..Response::default() }
+    } else {
+        Response::data(data.read()?)
+    };
+    Ok(Response { lease_duration, ..answer })
 }
 
 async fn write(call: Call<'_>) -> Result<Response, Fault> {
-    let data = call.req.request.body.clone();
+    let data = &call.req.request.body;
     if data.is_empty() {
         return Err(Fault::invalid("missing data fields: give at least one key and value"));
     }
-    payload::check_depth(&data)?;
+    payload::check_depth(data)?;
     let now = call.now();
     let key = key(&call);
-    call.txn.put(&key, &Secret::plain(data, now))?;
+    call.txn.put(&key, &Secret::plain(Json::of(data)?, now))?;
     Ok(Response::none())
 }
 
@@ -61,7 +68,21 @@ fn key(call: &Call<'_>) -> Vec<u8> {
 }
 
 /// How long the secret itself asks to be kept by readers; none if it does not, or not readably.
-fn wished_seconds(data: &Map) -> Option<u64> {
-    let wish = data.get("ttl").or_else(|| data.get("lease"))?;
-    duration::from_json(wish).ok().map(|d| d.as_secs())
+fn wished_seconds(data: &Json) -> Result<Option<u64>, Fault> {
+    let wishes: Wishes = data.read()?;
+    let wish = wishes.ttl.or(wishes.lease);
+    Ok(wish.and_then(|wish| duration::from_json(&wish).ok()).map(|d| d.as_secs()))
+}
+
+#[derive(Deserialize)]
+struct Wishes {
+    #[serde(default, deserialize_with = "given")]
+    ttl: Option<Value>,
+    #[serde(default, deserialize_with = "given")]
+    lease: Option<Value>,
+}
+
+/// A `null` that was given is one, too: no other field is asked then.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }

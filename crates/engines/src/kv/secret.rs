@@ -1,22 +1,25 @@
 //! What is kept of one secret, and how its versions come and go. Pure.
 
 use super::config::Config;
+use super::json::Json;
 use crate::folder::END;
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 use strongroom_core::{Map, Record, Value};
 use strongroom_wire::time;
 
 /// Versions kept where neither mount nor secret says how many.
 const DEFAULT_MAX_VERSIONS: u64 = 10;
+/// What an answer needs for a version's metadata where none of it is custom.
+const ROOM_FOR_METADATA: usize = 192;
 
-/// One secret: its settings, its versions, and the data of the newest one. No `Debug`: it holds
-/// secrets.
+/// One secret: its settings, its versions, and the data of the newest one, in JSON of the form `D`. No
+/// `Debug`: it holds secrets.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Secret {
+pub(super) struct Secret<D = Json> {
     pub(super) created: Timestamp,
     /// When the newest version was written.
     pub(super) updated: Timestamp,
@@ -31,43 +34,24 @@ pub(super) struct Secret {
     #[serde(default)]
     pub(super) settings: Settings,
     /// Of the newest version; none once that is destroyed, or when `null` was written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) data: Option<Map>,
-    /// What a read of the newest version answers.
-    #[serde(skip)]
-    pub(super) answer: MadeAnswer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) data: Option<D>,
 }
 
-/// An answer made once for a record as it is stored. A copy, which is about to be changed, starts without.
-#[derive(Default)]
-pub(super) struct MadeAnswer {
-    json: OnceLock<Arc<RawValue>>,
-    fields: OnceLock<Arc<Map>>,
-}
-
-impl MadeAnswer {
-    /// The answer in JSON, made now if it was not before; none if it cannot be put into JSON.
-    pub(super) fn json(&self, make: impl FnOnce() -> Map) -> Option<Arc<RawValue>> {
-        if let Some(made) = self.json.get() {
-            return Some(made.clone());
-        }
-        let made = Arc::from(RawValue::from_string(serde_json::to_string(&make()).ok()?).ok()?);
-        Some(self.json.get_or_init(|| made).clone())
-    }
-
-    /// The answer as fields, for those who look into it.
-    pub(super) fn fields(&self, make: impl FnOnce() -> Map) -> Arc<Map> {
-        self.fields.get_or_init(|| Arc::new(make())).clone()
+impl Record for Secret {
+    fn from_json(json: &Bytes) -> serde_json::Result<Self> {
+        let read: Secret<&RawValue> = serde_json::from_slice(json)?;
+        Ok(Self {
+            data: read.data.map(|data| Json::part(json, data)),
+            created: read.created,
+            updated: read.updated,
+            current: read.current,
+            oldest: read.oldest,
+            versions: read.versions,
+            settings: read.settings,
+        })
     }
 }
-
-impl Clone for MadeAnswer {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl Record for Secret {}
 
 /// What clients set per secret.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,11 +81,16 @@ pub(super) struct Version {
 
 /// The data of a version that is not the newest any more.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct OldVersion {
-    pub(super) data: Option<Map>,
+pub(super) struct OldVersion<D = Json> {
+    pub(super) data: Option<D>,
 }
 
-impl Record for OldVersion {}
+impl Record for OldVersion {
+    fn from_json(json: &Bytes) -> serde_json::Result<Self> {
+        let read: OldVersion<&RawValue> = serde_json::from_slice(json)?;
+        Ok(Self { data: read.data.map(|data| Json::part(json, data)) })
+    }
+}
 
 /// What a new version means for the records of the older ones.
 #[derive(Default)]
@@ -136,12 +125,11 @@ impl Secret {
             versions: Vec::new(),
             settings: Settings::default(),
             data: None,
-            answer: MadeAnswer::default(),
         }
     }
 
     /// A secret of version 1 of the engine: one version, replaced by every write.
-    pub(super) fn plain(data: Map, now: Timestamp) -> Self {
+    pub(super) fn plain(data: Json, now: Timestamp) -> Self {
         let version = Version { created: now, deletion: None, destroyed: false };
         Self { current: 1, versions: vec![version], data: Some(data), ..Self::empty(now) }
     }
@@ -168,7 +156,7 @@ impl Secret {
     }
 
     /// Adds a version and drops those beyond the limit.
-    pub(super) fn add(&mut self, data: Option<Map>, config: &Config, now: Timestamp) -> Displaced {
+    pub(super) fn add(&mut self, data: Option<Json>, config: &Config, now: Timestamp) -> Displaced {
         let previous = self.current;
         let previous_data = std::mem::replace(&mut self.data, data);
         let keep_previous = self.version(previous).is_some_and(|v| !v.destroyed);
@@ -227,6 +215,33 @@ impl Secret {
         shown.insert("custom_metadata".to_owned(), self.custom_metadata());
         shown.insert("version".to_owned(), number.into());
         shown
+    }
+
+    /// The answer to a read of the newest version, in JSON; none if it cannot be put into JSON.
+    pub(super) fn shown(&self, newest: &Version) -> Option<Vec<u8>> {
+        let data = self.data.as_ref().map_or(&b"null"[..], Json::text);
+        let mut out = Vec::with_capacity(data.len() + ROOM_FOR_METADATA);
+        for part in [b"{\"data\":", data, b",\"metadata\":{\"created_time\":\""] {
+            out.extend_from_slice(part);
+        }
+        time::push_rfc3339(&mut out, newest.created);
+        out.extend_from_slice(b"\",\"custom_metadata\":");
+        if self.settings.custom_metadata.is_empty() {
+            out.extend_from_slice(b"null");
+        } else {
+            serde_json::to_writer(&mut out, &self.settings.custom_metadata).ok()?;
+        }
+        out.extend_from_slice(b",\"deletion_time\":\"");
+        if let Some(deletion) = newest.deletion {
+            time::push_rfc3339(&mut out, deletion);
+        }
+        let destroyed = if newest.destroyed { "true" } else { "false" };
+        for part in ["\",\"destroyed\":", destroyed, ",\"version\":"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        serde_json::to_writer(&mut out, &self.current).ok()?;
+        out.extend_from_slice(b"}}");
+        Some(out)
     }
 }
 

@@ -22,7 +22,7 @@ async fn read(mut call: Call<'_>) -> Result<Response, Fault> {
         call.args.int(DEPTH).and_then(|d| u32::try_from(d).ok()).filter(|d| *d > 0).unwrap_or(u32::MAX);
     let now = call.now();
     let found = Found::find(&mut call, now).await?;
-    let keys = found.data().map_or(Value::Null, |data| Value::Object(without_values(data, depth)));
+    let keys = found.data()?.map_or(Value::Null, |data| Value::Object(without_values(&data, depth)));
     Ok(found.answer("subkeys", keys))
 }
 

@@ -1,5 +1,6 @@
 //! Version 2: the table of its routes, and what they share.
 
+use super::json::Json;
 use super::secret::{self, OldVersion, Secret};
 use super::{config, data, metadata, subkeys, versions};
 use jiff::Timestamp;
@@ -70,9 +71,9 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The answer to a plain read of the newest version, as it was made for the last one; none where the
-    /// call has to be answered anew.
-    pub(super) async fn made(call: &mut Call<'_>, now: Timestamp) -> Result<Option<Response>, Fault> {
+    /// The answer to a plain read of the newest version, with its data as it is stored; none where the call
+    /// asks for anything else.
+    pub(super) async fn newest(call: &mut Call<'_>, now: Timestamp) -> Result<Option<Response>, Fault> {
         if !call.may_be_rendered() {
             return Ok(None);
         }
@@ -81,14 +82,7 @@ impl Found {
         let Some(newest) = secret.version(secret.current).filter(|v| !v.is_gone(now)) else {
             return Ok(None);
         };
-        let make = || {
-            let data = secret.data.clone().map_or(Value::Null, Value::Object);
-            let metadata = Value::Object(secret.describe(secret.current, newest));
-            Map::from_iter([("data".to_owned(), data), ("metadata".to_owned(), metadata)])
-        };
-        let Some(json) = secret.answer.json(make) else { return Ok(None) };
-        let rendered_from = (!call.core.audit.is_idle()).then(|| secret.answer.fields(make));
-        Ok(Some(Response { rendered: Some(json), rendered_from, ..Response::default() }))
+        Ok(secret.shown(newest).map(|json| Response { rendered: Some(json), ..Response::default() }))
     }
 
     /// Finds the version a reading call names; 404 if there is no such secret or version.
@@ -109,12 +103,13 @@ impl Found {
     }
 
     /// The data; none if it is gone, or if `null` was written.
-    pub(super) fn data(&self) -> Option<&Map> {
-        match &self.old {
+    pub(super) fn data(&self) -> Result<Option<Map>, Fault> {
+        let data = match &self.old {
             _ if self.gone => None,
             Some(old) => old.data.as_ref(),
             None => self.secret.data.as_ref(),
-        }
+        };
+        data.map(Json::read).transpose()
     }
 
     /// An answer with the version's metadata beside `value`; 404 if the version is gone.
