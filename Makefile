@@ -1,5 +1,5 @@
 # The verbs people remember. `make test` is what CI runs.
-.PHONY: demo test check fix bench fuzz test-rust test-clients test-e2e image setup
+.PHONY: demo test check fix bench fuzz test-rust test-clients test-e2e cluster image setup
 
 export PATH := $(CURDIR)/.tools/venv/bin:$(PATH)
 PROGRAM := target/debug/strongroom
@@ -39,6 +39,10 @@ test-clients: setup
 # Scenarios on a real Kubernetes; see e2e/README.md. `make test-e2e SCENARIOS=logins` runs some of them.
 test-e2e:
 	e2e/run $(SCENARIOS)
+
+# A real Kubernetes on this machine with Strongroom on it, to play with.
+cluster:
+	@e2e/cluster/cluster strongroom
 
 # The container image, without Docker: target/image/strongroom.tar.
 image:

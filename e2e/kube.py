@@ -2,6 +2,7 @@
 import contextlib, itertools, json, pathlib, subprocess, time
 
 SECONDS = 60
+HERE = pathlib.Path(__file__).resolve().parent
 NUMBERS = itertools.count(1)
 
 
@@ -32,9 +33,16 @@ def run(command, stdin=None, **more):
     return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
+def program(name):
+    """A program that e2e/cluster/build has made."""
+    found = sorted(HERE.parent.glob(f".tools/cluster/{name}-*/*"))
+    expect(found, f"not built: e2e/cluster/build {name}")
+    return str(found[-1])
+
+
 def node(*words):
     """A verb of e2e/cluster/node."""
-    done = run([pathlib.Path(__file__).parent / "cluster/node", *words])
+    done = run([HERE / "cluster/node", *words])
     expect(done.returncode == 0, done.stderr)
 
 

@@ -2,6 +2,7 @@
 """Runs the scenarios against Strongroom on the cluster of e2e/cluster, from inside that cluster's network.
 
     run.py PROGRAM [NAME...]      PROGRAM is the strongroom binary; NAMEs are parts of scenarios' names
+    run.py PROGRAM --install      installs, stores the article's secret, and leaves all of it to a person
 
 A scenario is a function `scenario_...` in scenarios/*.py. What it expects and does not see is an exception.
 Prints `N passed, N failed`; exits 1 if one failed.
@@ -17,7 +18,10 @@ from stand import Stand  # noqa: E402
 def main():
     program, wanted = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
     stand = Stand(program)
-    timed("server in a StatefulSet", stand.install)
+    if wanted == ["--install"]:
+        stand.install()
+        return stand.hand_over()
+    timed("chart installed, server unsealed", stand.install)
     results = [timed(name, lambda: scenario(stand)) for name, scenario in scenarios(wanted)]
     print(f"{results.count(True)} passed, {results.count(False)} failed")
     return 0 if results and all(results) else 1

@@ -1,14 +1,16 @@
-"""Strongroom in the cluster, as scenarios find it: in a StatefulSet, with TLS, initialised and unsealed."""
-import json, os, pathlib, re
+"""Strongroom in the cluster, as scenarios find it: installed by its chart, initialised and unsealed."""
+import base64, json, os, pathlib, re, shutil
 
 import kube
 
-HERE = pathlib.Path(__file__).resolve().parent
 NAMESPACE = "strongroom"
 POD = "strongroom-0"
 ADDRESS = "https://strongroom.strongroom.svc.cluster.local:8200"
 AUDIENCE = "vault"
 IMAGE = "localhost/strongroom:dev"
+HERE = pathlib.Path(__file__).resolve().parent
+CHART, VALUES = str(HERE.parent / "deploy/helm/strongroom"), str(HERE / "values.yaml")
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 RULES = """
 path "secret/data/e2e/*" { capabilities = ["read"] }
 path "secret/data/my-secret" { capabilities = ["read"] }
@@ -21,13 +23,11 @@ class Stand:
     def __init__(self, program):
         self.home = pathlib.Path(os.environ["CLUSTER_STATE"]) / "person"
         (self.home / "bin").mkdir(parents=True, exist_ok=True)
-        for name in ("vault", "strongroom", "kubectl-strongroom"):
+        self.program = program
+        for name in ("vault", "strongroom", "kubectl-strongroom", "strongroom-post-renderer"):
             (self.home / "bin" / name).unlink(missing_ok=True)
             (self.home / "bin" / name).symlink_to(program)
-        if not (self.home / "tls.crt").exists():
-            self.make_certificate()
-        self.authority = (self.home / "ca.crt").read_text()
-        self.keys = None
+        self.authority = self.keys = None
 
     def vault(self, *words, stdin=None, **variables):
         """The output of a `vault` command that succeeds."""
@@ -73,6 +73,7 @@ class Stand:
         self.vault("policy", "write", role, "-", stdin=policy)
         self.vault("write", f"auth/kubernetes/role/{role}", f"bound_service_account_names={account}", f"audience={AUDIENCE}",
                    "bound_service_account_namespaces=*", f"token_policies={role}", "token_ttl=10m")
+        kube.apply(config_map("authority", {"ca.crt": self.authority}), space)
         if account != "default":
             kube.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}}, space)
 
@@ -81,50 +82,53 @@ class Stand:
         self.enable("kv", "secret")
         self.vault("kv", "put", f"secret/{path}", "-", stdin=json.dumps(values))
 
-    def configure(self):
-        """What Pods are told that say nothing else, and what the kubelets can do, as the operator would write it."""
-        data = {"address": ADDRESS, "ca-pem": self.authority, "image": IMAGE, "image-pull-policy": "IfNotPresent"}
-        kube.apply([config_map("strongroom-config", data)], NAMESPACE)
-        self.record_nodes()
-
     def record_nodes(self):
+        """What the kubelets can do, as the operator would write it."""
         nodes = [{"name": node, "kubeletVersion": version, "envFiles": gate_is_on(node)} for node, version in kubelets()]
-        kube.apply([config_map("strongroom-nodes", {"nodes": json.dumps({"nodes": nodes})})], NAMESPACE)
+        record = json.dumps({"data": {"nodes": json.dumps({"nodes": nodes})}})
+        kube.kubectl("patch", "configmap", "strongroom-nodes", "--type=merge", "-p", record, namespace=NAMESPACE)
 
     def install(self):
-        """Applies the manifests, waits for the Pod, initialises, unseals and logs in; an earlier run's is taken as it is."""
+        """Installs the chart, initialises, unseals and logs in; what an earlier run installed is taken as it is."""
         kept = self.home / "keys.json"
-        if kept.exists():
-            self.keys = json.loads(kept.read_text())
-            return
-        kube.apply((HERE / "manifests/server.yaml").read_text())
-        files = [f"--from-file={name}={self.home / name}" for name in ("tls.crt", "tls.key", "ca.crt")]
-        secret = kube.kubectl("create", "secret", "generic", "strongroom-tls", "--dry-run=client", "-o", "yaml", *files)
-        kube.apply(secret, NAMESPACE)
-        kube.wait(lambda: self.tried("status").returncode == 2, lambda: kube.why(NAMESPACE, POD))
-        self.keys = json.loads(self.vault("operator", "init", "-format=json", "-key-shares=3", "-key-threshold=2"))
-        kept.write_text(json.dumps(self.keys))
-        self.unseal()
-        self.vault("login", "-no-print", self.keys["root_token"])
-        self.configure()
+        if not kept.exists():
+            kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}})
+            self.helm("install", "strongroom", CHART, "--values", VALUES)
+            self.open()
+            self.keys = json.loads(self.vault("operator", "init", "-format=json", "-key-shares=3", "-key-threshold=2"))
+            kept.write_text(json.dumps(self.keys))
+            self.unseal()
+            self.vault("login", "-no-print", self.keys["root_token"])
+            self.record_nodes()
+        self.keys = json.loads(kept.read_text())
+        self.trust()
+
+    def hand_over(self):
+        """What a person needs to go on: `cluster shell` reads the variables."""
+        self.serve("default")
+        self.put("my-secret", username="admin", password="s3cr3t")
+        variables = {"PATH": f"{self.home}/bin:$PATH", "HOME": self.home, "VAULT_ADDR": ADDRESS, "VAULT_CACERT": self.home / "ca.crt"}
+        lines = [f'export {name}="{value}"' for name, value in variables.items()]
+        (self.home / "environment").write_text("\n".join([*lines, "PS1='cluster$ '", ""]))
+        shutil.copy(HERE / "pod.yaml", self.home)
+
+    def helm(self, *words):
+        done = kube.run([kube.program("helm4"), *words, "--namespace", NAMESPACE])
+        kube.expect(done.returncode == 0, f"helm {words}: {done.stderr}{done.stdout}")
+
+    def open(self):
+        """Waits for a server that is sealed, or new, and takes its authority."""
+        self.trust()
+        kube.wait(lambda: self.tried("status").returncode == 2, lambda: kube.why(NAMESPACE, POD), 90)
+
+    def trust(self):
+        secret = kube.get("secret", "strongroom-tls", NAMESPACE)["data"]
+        self.authority = base64.b64decode(secret["ca.crt"]).decode()
+        (self.home / "ca.crt").write_text(self.authority)
 
     def unseal(self):
         for key in self.keys["unseal_keys_b64"][:2]:
             self.vault("operator", "unseal", key)
-
-    def make_certificate(self):
-        """An authority, and the server's certificate, in `home`."""
-        def openssl(*words):
-            done = kube.run(["openssl", *words], cwd=self.home)
-            kube.expect(done.returncode == 0, done.stderr)
-
-        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        openssl("req", "-x509", *new, "-subj", "/CN=e2e", "-days", "30", "-keyout", "ca.key", "-out", "ca.crt")
-        names = [NAMESPACE, f"{NAMESPACE}.{NAMESPACE}.svc", f"{NAMESPACE}.{NAMESPACE}.svc.cluster.local", "localhost"]
-        (self.home / "names").write_text("subjectAltName=" + ",".join([f"DNS:{n}" for n in names] + ["IP:127.0.0.1"]))
-        openssl("req", *new, "-subj", "/CN=strongroom", "-keyout", "tls.key", "-out", "tls.csr")
-        openssl("x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
-                "-extfile", "names", "-out", "tls.crt")
 
 
 def config_map(name, data):

@@ -63,28 +63,7 @@ def scenario_commands(stand):
         kube.expect(refused.returncode == 2 and "token_reviewer_jwt=@path" in refused.stderr, refused.stderr)
 
 
-VAULT_POD = """
-apiVersion: v1
-kind: Pod
-metadata:
-  name: my-pod
-  annotations:
-    strongroom.io/role: my-app
-spec:
-  serviceAccountName: my-app
-  restartPolicy: Never
-  containers:
-    - name: my-container
-      image: localhost/busybox:1
-      command: [sh, -c, 'echo "$USERNAME/$PASSWORD"']
-      env:
-        - name: USERNAME
-          valueFrom:
-            vaultSecret: {name: my-secret, key: username}
-        - name: PASSWORD
-          valueFrom:
-            vaultSecret: {name: my-secret, key: password}
-"""
+VAULT_POD = (kube.HERE / "pod.yaml").read_text()
 
 
 def scenario_plain_kubectl_refuses(stand):

@@ -3,7 +3,7 @@ import time
 
 import kube
 from scenarios.shapes import pod, shell, Prepared
-from stand import NAMESPACE, POD
+from stand import CHART, NAMESPACE, POD, VALUES
 
 WATCHED = "while :; do cat /v/f; echo; sleep 0.2; done"
 
@@ -60,6 +60,18 @@ def scenario_restart(stand):
         kube.expect(kube.logs(space, "early", "main") == "SECRET=kept\n", "the process saw something else")
 
 
+def scenario_upgrade(stand):
+    """helm upgrade replaces the server's Pod: nothing is lost, and it is unsealed as after every start"""
+    stand.enable("kv", "secret")
+    stand.put("e2e/upgraded", v="kept")
+    before = kube.get("pod", POD, NAMESPACE)["metadata"]["uid"]
+    stand.helm("upgrade", "strongroom", CHART, "--values", VALUES, "--set", "server.logLevel=debug")
+    replaced = lambda: kube.tried("get", "pod", POD, "-o", "jsonpath={.metadata.uid}", namespace=NAMESPACE).stdout not in ("", before)
+    kube.wait(replaced, "the Pod is not replaced")
+    reopen(stand)
+    kube.expect(stand.vault("kv", "get", "-field=v", "secret/e2e/upgraded") == "kept", "the secret is gone")
+
+
 def scenario_power_cut(stand):
     """the node loses power with all Pods on it: everything returns, once somebody has unsealed"""
     with Prepared(stand, None) as space:
@@ -79,7 +91,7 @@ def scenario_power_cut(stand):
 
 def reopen(stand):
     """Waits for a server that comes back sealed, and unseals it."""
-    kube.wait(lambda: stand.tried("status").returncode == 2, lambda: kube.why(NAMESPACE, POD), 90)
+    stand.open()
     stand.unseal()
     kube.wait(lambda: stand.tried("status").returncode == 0, "still sealed")
 
