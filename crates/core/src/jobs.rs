@@ -250,7 +250,7 @@ impl Core {
             self.revoke_or_put_off(txn, &id, false).await?;
             txn.delete(&crate::lease::owned_key(accessor, &id));
         }
-        let mut left = false;
+        let mut left = clear_away(txn, accessor).await?;
         for prefix in self.belongings(accessor) {
             let found = txn.list(&prefix, None, SLICE).await?;
             // What is left below the first two prefixes was handled above; the cubbyhole is erased.
@@ -362,7 +362,14 @@ impl Core {
             return Ok(false);
         }
         let rest = txn.list(&keys::all_of(namespace.id.as_str()), None, SLICE).await?;
+        let cubbyhole = crate::tokens::cubbyhole_below(namespace.id.as_str());
         for key in &rest {
+            // A token of a namespace above has noted there that it was here.
+            if let Some(entry) = key.strip_prefix(cubbyhole.as_slice()) {
+                let entry = String::from_utf8_lossy(entry);
+                let accessor = entry.split('/').next().unwrap_or("");
+                txn.delete(&crate::tokens::away_key(accessor, namespace.id.as_str()));
+            }
             txn.delete(key);
         }
         Ok(rest.is_empty())
@@ -425,6 +432,24 @@ impl Core {
             }
         }
     }
+}
+
+/// Empties what a token has in the cubbyholes of namespaces below its own; true if something is left.
+async fn clear_away(txn: &mut Txn, accessor: &str) -> Result<bool, Fault> {
+    for namespace in small_names(txn, &crate::tokens::away_key(accessor, "")).await? {
+        let mut prefix = crate::tokens::cubbyhole_below(&namespace);
+        prefix.extend_from_slice(accessor.as_bytes());
+        prefix.push(b'/');
+        let found = txn.list(&prefix, None, SLICE).await?;
+        for key in &found {
+            txn.delete(key);
+        }
+        if found.len() == SLICE {
+            return Ok(true);
+        }
+        txn.delete(&crate::tokens::away_key(accessor, &namespace));
+    }
+    Ok(false)
 }
 
 const SLICES_PER_TURN: usize = 64;

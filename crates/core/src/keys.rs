@@ -18,6 +18,8 @@ pub const LEASE: &str = "lease/";
 pub const EXPIRY: &str = "expiry/";
 /// Leases of a token, by its accessor, `/` and the lease id.
 pub const OWNED: &str = "owned/";
+/// Namespaces in which a token has used the cubbyhole beside its own, by its accessor, `/` and their id.
+pub const AWAY: &str = "away/";
 /// Audit devices, by path.
 pub const AUDIT: &str = "audit/";
 /// Quota rules, by name.

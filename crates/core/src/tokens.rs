@@ -311,7 +311,9 @@ impl Core {
         let Some(entry) = txn.get::<TokenEntry>(&key).await? else { return Ok(()) };
         self.metrics.tokens_revoked.add();
         forget(txn, &entry);
-        for prefix in self.belongings(accessor) {
+        let mut prefixes = self.belongings(accessor);
+        prefixes.push(away_key(accessor, ""));
+        for prefix in prefixes {
             if !txn.list(&prefix, None, 1).await?.is_empty() {
                 return Job::Belongings { accessor: accessor.to_owned() }.enqueue(txn, self.random.as_ref());
             }
@@ -351,6 +353,23 @@ pub(crate) fn forget(txn: &mut Txn, entry: &TokenEntry) {
     if let Some(parent) = &entry.parent {
         txn.delete(&child_key(parent, &entry.accessor));
     }
+}
+
+/// Notes that a token has put something into the cubbyhole of a namespace below its own, where it has to be
+/// looked for when the token ends.
+pub fn note_away(txn: &mut Txn, accessor: &str) -> Result<(), Fault> {
+    let key = away_key(accessor, txn.namespace().as_str());
+    txn.put(&key, &Mark {})
+}
+
+/// The entry that says so; it stands in the token's namespace.
+pub(crate) fn away_key(accessor: &str, namespace: &str) -> Vec<u8> {
+    keys::within(crate::namespace::named_by(accessor), keys::AWAY, &format!("{accessor}/{namespace}"))
+}
+
+/// Where the cubbyhole of a namespace other than root keeps its entries.
+pub(crate) fn cubbyhole_below(namespace: &str) -> Vec<u8> {
+    [namespace.as_bytes(), b"/cubbyhole/"].concat()
 }
 
 /// The entry that makes one token the child of another; it stands in the parent's namespace.

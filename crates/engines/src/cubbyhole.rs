@@ -4,7 +4,9 @@ use crate::{folder, payload};
 use std::sync::{Arc, OnceLock};
 use strongroom_core::token::{Kind as TokenKind, Token};
 use strongroom_core::wrap::CubbyEntry;
-use strongroom_core::{Call, Engine, ExistsCall, Fault, Mount, Operation, Response, Route, RouteTable};
+use strongroom_core::{
+    Call, Engine, ExistsCall, Fault, Mount, Operation, Response, Route, RouteTable, tokens,
+};
 use strongroom_wire::field::{Field, Kind};
 
 /// The engine at `cubbyhole/`. Entries stand under their token's accessor, where the core empties
@@ -59,6 +61,10 @@ async fn write(call: Call<'_>) -> Result<Response, Fault> {
         return Err(Fault::invalid("missing data fields: give at least one key and value"));
     }
     payload::check_depth(&data)?;
+    let accessor = owner(call.req.token)?;
+    if !call.owns(accessor) {
+        tokens::note_away(call.txn, accessor)?;
+    }
     call.txn.put(&key, &CubbyEntry { data })?;
     Ok(Response::none())
 }

@@ -6,6 +6,7 @@ mod keys;
 mod leases;
 mod mounts;
 mod names;
+mod namespaces;
 mod outlived;
 mod permissions;
 mod routes;

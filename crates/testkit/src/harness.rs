@@ -79,6 +79,15 @@ impl Harness {
         (unsealed, share)
     }
 
+    /// A fresh core over a store that another one has used, unsealed with that one's share. It has no root
+    /// token, and its workers run.
+    pub async fn restart(plugs: Plugs, store: Arc<dyn Store>, share: Secret<Vec<u8>>) -> Self {
+        let sealed = Self::over(plugs, store, Settings::default());
+        sealed.core.barrier.unseal(share).await.expect("an unsealed barrier");
+        sealed.core.after_unseal().await.expect("all that memory needs");
+        sealed
+    }
+
     /// A core on an empty store, not initialised. Its root token is empty.
     pub fn empty(plugs: Plugs) -> Self {
         Self::over(plugs, Arc::new(MemoryStore::new()), Settings::default())

@@ -14,6 +14,7 @@ mod lease;
 mod list;
 mod login;
 mod mounts;
+mod namespace;
 mod operator;
 mod path_help;
 mod policy;
@@ -38,6 +39,7 @@ const TABLE: &[&[Command]] = &[
     lease::COMMANDS,
     list::COMMANDS,
     login::COMMANDS,
+    namespace::COMMANDS,
     operator::init::COMMANDS,
     operator::unseal::COMMANDS,
     operator::COMMANDS,
@@ -65,6 +67,7 @@ pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("kv", "Secrets in a key/value store."),
     ("kv metadata", "What is known about a secret beside its values."),
     ("lease", "Leases: how long what was granted lives."),
+    ("namespace", "Namespaces: servers within the server, each with mounts, policies and tokens of its own."),
     ("operator raft", "The store behind the server, under the name that scripts know."),
     ("operator raft snapshot", "Copies of the whole store."),
     ("operator snapshot", "Copies of the whole store."),
@@ -82,7 +85,6 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("events", "Events are not published yet."),
     ("hcp", "There is no hosted service to connect to."),
     ("monitor", "The server's log is on its standard error."),
-    ("namespace", "Namespaces come with a later version."),
     ("pki", "There is no such engine yet."),
     ("plugin", "Engines and auth methods are part of the server: see \"read sys/plugins/catalog\"."),
     ("proxy", "The proxy runs beside the server's clients and is not part of this program."),

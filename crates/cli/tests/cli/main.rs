@@ -7,6 +7,7 @@ mod canned;
 mod k8s;
 mod kv;
 mod mounts;
+mod namespaces;
 mod operator;
 mod policies;
 mod secrets;

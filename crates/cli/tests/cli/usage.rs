@@ -66,7 +66,6 @@ fn usage_mistakes_end_with_1_and_an_example() {
         ("kv got a", 1, "no command \"got\""),
         ("kv", 1, "metadata get"),
         ("transit x", 127, "This version has no command \"transit\""),
-        ("namespace list", 127, "later version"),
         ("operator migrte", 1, "no command \"migrte\""),
         ("raed a", 127, "Did you mean read?"),
         ("", 127, "Common commands"),

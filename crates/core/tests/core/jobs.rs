@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strongroom_core::jobs::Job;
-use strongroom_core::{Grant, Mount, NamespaceId, Operation, keys};
+use strongroom_core::{Grant, Mount, Namespace, NamespaceId, Operation, keys};
 use strongroom_storage::{CommitError, MemoryStore};
 use strongroom_testkit::{FaultStore, Harness};
 
@@ -214,4 +214,67 @@ struct Newer {
 
 impl strongroom_core::Record for Newer {
     const VERSION: u8 = 9;
+}
+
+/// A namespace is gone with the commit that deletes it, and nothing stays of it, though the server fails
+/// half-way and is started anew.
+#[tokio::test]
+async fn a_namespace_is_removed_across_a_crash() {
+    let ledger = Arc::new(Ledger::default());
+    let store: Arc<MemoryStore> = Arc::new(MemoryStore::new());
+    let (h, share) = Harness::start_over(plugs(&ledger), store.clone()).await;
+    let namespace = Namespace {
+        id: NamespaceId::new("aB3dE6"),
+        uuid: "u".to_owned(),
+        path: "team/".to_owned(),
+        ..Namespace::default()
+    };
+    let mut txn = h.core.txn();
+    txn.put(&namespace.record_key(), &namespace).unwrap();
+    h.core.commit(txn).await.unwrap();
+    let owner = settle(&h, &namespace).await;
+    for _ in 0..300 {
+        let lent = h.call_as(Some(&owner), Operation::Read, "team/db/creds/a", Value::Null).await;
+        assert!(lent.at("/lease_id").as_str().is_some_and(|id| id.ends_with(".aB3dE6")), "{lent:?}");
+    }
+    let mut txn = h.core.txn();
+    txn.delete(&namespace.record_key());
+    let job = Job::RemoveNamespace { namespace: Box::new(namespace.clone()) };
+    job.enqueue(&mut txn, h.core.random.as_ref()).unwrap();
+    h.core.commit(txn).await.unwrap();
+    let asked = h.call_as(Some(&owner), Operation::Read, "team/db/creds/a", Value::Null).await;
+    assert_eq!((asked.status, is_good(&h, &owner).await), (403, false));
+    assert!(!h.core.work_off(1).await.unwrap());
+    assert!((1..300).contains(&ledger.undone.load(Ordering::SeqCst)));
+    // The process ends here. Another one finds the job.
+    let again = Harness::restart(plugs(&ledger), store, share).await;
+    assert!(again.core.realm().at("team/").is_none());
+    finish(&again).await;
+    assert_eq!(ledger.undone.load(Ordering::SeqCst), 300);
+    assert!(again.core.txn().names(&keys::all_of("aB3dE6")).await.unwrap().is_empty());
+    for kind in [keys::JOB, keys::JOB_PLACE, keys::EXPIRY, keys::LEASE, keys::CHILD] {
+        assert_eq!(count(&again, kind).await, 0, "{kind}");
+    }
+}
+
+/// A lender's mount in a namespace, and a token there that may borrow; a child of the root token.
+async fn settle(h: &Harness, namespace: &Namespace) -> String {
+    let mut mount = h.mount(strongroom_core::Class::Secret, "db/", "lender", &[]).await.unwrap();
+    let mut txn = h.core.txn_in(namespace);
+    txn.delete(&mount.record_key());
+    mount.namespace = namespace.id.clone();
+    txn.put(&mount.record_key(), &mount).unwrap();
+    let text = "path \"db/*\" { capabilities = [\"read\"] }";
+    let policy = strongroom_core::policies::PolicyRecord::new("lend", text).unwrap();
+    let key = txn.key(keys::POLICY, "lend");
+    txn.put(&key, &policy).unwrap();
+    h.core.commit(txn).await.unwrap();
+    let table = h.core.space(&namespace.id).unwrap();
+    let parent = Some(accessor(h, &h.root));
+    let grant = Grant { policies: vec!["lend".to_owned()], ttl: 600, parent, ..Grant::default() };
+    let mut txn = h.core.txn_in(namespace);
+    let mount = &table.at("auth/token/").unwrap().entry;
+    let made = h.core.make_token(&mut txn, mount, "auth/token/create", grant).await.unwrap();
+    h.core.commit(txn).await.unwrap();
+    made.token.expose().clone()
 }

@@ -68,8 +68,12 @@ async fn make(call: Call<'_>, orphan: bool, role: Option<Arc<Role>>) -> Result<R
         return Err(Fault::invalid("restricted use token cannot generate child tokens"));
     }
     let asked = Asked::read(call.args, call.req.sudo, role.as_deref())?;
+    // What the parent's policies are called means something else in another namespace.
+    let is_elsewhere = parent.namespace != call.namespace().id;
+    let inherited = if is_elsewhere { &[] } else { parent.policies.as_slice() };
     let policies = match &role {
-        Some(role) => policies_by_role(role, &asked, parent)?,
+        Some(role) => policies_by_role(role, &asked, parent, inherited)?,
+        None if is_elsewhere => policies_elsewhere(&asked, call.req.sudo)?,
         None => policies_of_child(&asked, parent, call.req.sudo)?,
     };
     let is_root = policies.iter().any(|p| p == "root");
@@ -245,8 +249,26 @@ fn policies_of_child(asked: &Asked, parent: &TokenEntry, sudo: bool) -> Result<V
     Ok(policies)
 }
 
+/// The policies that a token gets which is made, without role, by a token of a namespace above. None of its
+/// policies is one of the parent's, so any but `default` needs sudo.
+fn policies_elsewhere(asked: &Asked, sudo: bool) -> Result<Vec<String>, Fault> {
+    let policies = tokens::clean_policies(asked.policies.clone(), asked.no_default_policy);
+    refuse_reserved(&policies)?;
+    if !sudo && policies.iter().any(|p| p != "default") {
+        return Err(Fault::invalid(
+            "root or sudo privileges required to give a token policies of a namespace below one's own",
+        ));
+    }
+    Ok(policies)
+}
+
 /// The policies that a token made through a role gets.
-fn policies_by_role(role: &Role, asked: &Asked, parent: &TokenEntry) -> Result<Vec<String>, Fault> {
+fn policies_by_role(
+    role: &Role,
+    asked: &Asked,
+    parent: &TokenEntry,
+    inherited: &[String],
+) -> Result<Vec<String>, Fault> {
     let restricts = !role.allowed_policies.is_empty() || !role.allowed_policies_glob.is_empty();
     let asked_for = tokens::clean_policies(asked.policies.clone(), true);
     let mut policies = if !asked_for.is_empty() {
@@ -254,7 +276,7 @@ fn policies_by_role(role: &Role, asked: &Asked, parent: &TokenEntry) -> Result<V
     } else if restricts {
         role.allowed_policies.clone()
     } else {
-        parent.policies.clone()
+        inherited.to_vec()
     };
     let disallows = |p: &str| {
         role.disallowed_policies.iter().any(|d| d == p) || any_glob(&role.disallowed_policies_glob, p)
