@@ -4,7 +4,7 @@ use crate::client_id::ClientIds;
 use crate::config::{DeviceConfig, Settings};
 use crate::hasher::Hasher;
 use crate::queue::{Batch, Pushed, Queue, Rules, Work};
-use crate::render::Format;
+use crate::render::{Format, Told};
 use crate::sink::Sink;
 use crate::status::DeviceStatus;
 use crate::ticket::Ticket;
@@ -75,9 +75,9 @@ impl Device {
         ticket: &Arc<Ticket>,
         asleep: &mut Vec<Arc<Queue>>,
     ) -> bool {
-        LINE.with_borrow_mut(|line| {
+        LINE.with_borrow_mut(|(line, told)| {
             line.clear();
-            self.format.render(entry, line);
+            self.format.render(entry, told, line);
             let pushed = self.queue.push(line, ticket);
             if pushed == Pushed::Asleep {
                 asleep.push(Arc::clone(&self.queue));
@@ -133,7 +133,7 @@ impl Drop for Device {
 }
 
 thread_local! {
-    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static LINE: RefCell<(Vec<u8>, Told)> = RefCell::default();
 }
 
 /// A line buffer that grew beyond this is given back.

@@ -6,8 +6,12 @@ use strongroom_crypto::hmac::HmacKey;
 
 const PREFIX: &[u8] = b"hmac-sha256:";
 
+/// Tells one hasher from another, even one that had the same place in memory.
+pub(crate) type Id = [u8; 16];
+
 /// Hashes values as `hmac-sha256:<hex>`.
 pub(crate) struct Hasher {
+    id: Id,
     key: HmacKey,
     empty: Hex,
     cache: Cache,
@@ -18,7 +22,14 @@ impl Hasher {
     pub(crate) fn new(salt: &[u8], random: &dyn Random) -> Self {
         let key = HmacKey::sha256(salt);
         let empty = hex(&key.sign(b""));
-        Self { key, empty, cache: Cache::new(random) }
+        let mut id = Id::default();
+        random.fill(&mut id);
+        Self { id, key, empty, cache: Cache::new(random) }
+    }
+
+    /// Which one it is.
+    pub(crate) fn id(&self) -> Id {
+        self.id
     }
 
     /// Writes the hash of a value, quoted.

@@ -4,12 +4,14 @@ mod data;
 mod raw;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use crate::client_id::ClientIds;
 use crate::hasher::Hasher;
 use crate::json::{self, Object};
 use crate::{AuthView, Entry, Phase, RequestView, ResponseView};
 use data::DataRule;
+pub(crate) use told::Told;
 
 /// How one device wants its lines.
 pub(crate) struct Format {
@@ -28,16 +30,21 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// Appends the entry as one line, line end included.
-    pub(crate) fn render(&self, entry: &Entry<'_>, out: &mut Vec<u8>) {
+    /// Appends the entry as one line, line end included. `told` is what this thread rendered last.
+    pub(crate) fn render(&self, entry: &Entry<'_>, told: &mut Told, out: &mut Vec<u8>) {
+        // Of what stands in the clear nothing is kept.
+        let mut told = (!self.log_raw).then_some(told);
+        let again = told.as_deref_mut().is_some_and(|told| told.repeats(self.hasher.id(), entry));
         out.extend_from_slice(self.prefix.as_bytes());
         let mut line = Object::open(out);
         time(line.key("time"), entry.time);
         if let Some(auth) = &entry.auth {
-            self.auth(line.key("auth"), auth, entry.request.namespace.0, Role::Caller);
+            let write = |out: &mut Vec<u8>| self.auth(out, auth, entry.request.namespace.0, Role::Caller);
+            told::say(line.key("auth"), again, told.as_deref_mut().map(|t| &mut t.auth), write);
         }
         line.text("error", entry.error);
-        self.request(line.key("request"), &entry.request, entry.auth.as_ref());
+        let write = |out: &mut Vec<u8>| self.request(out, &entry.request, entry.auth.as_ref());
+        told::say(line.key("request"), again, told.as_deref_mut().map(|t| &mut t.request), write);
         if let Some(response) = &entry.response {
             self.response(line.key("response"), response, &entry.request);
         }
@@ -50,6 +57,9 @@ impl Format {
         );
         line.close();
         out.push(b'\n');
+        if let Some(told) = told {
+            told.keep(self.hasher.id(), entry);
+        }
     }
 
     fn auth(&self, out: &mut Vec<u8>, auth: &AuthView<'_>, namespace: &str, role: Role) {

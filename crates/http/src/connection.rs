@@ -10,7 +10,6 @@ use crate::tls::Tls;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -117,10 +116,7 @@ impl<A: Api> Listener<A> {
             pulse: pulse.clone(),
         });
         let api = self.api.clone();
-        let service = service_fn(move |request| {
-            let answered = exchange(api.clone(), line.clone(), request);
-            async move { Ok::<_, Infallible>(answered.await) }
-        });
+        let service = service_fn(move |request| exchange(api.clone(), line.clone(), request));
         let patience = Patience {
             idle: seconds(self.settings.timeouts.idle),
             header: seconds(self.settings.timeouts.header),

@@ -10,6 +10,7 @@ use crate::{cors, fields, headers, query, target};
 use http::header::ORIGIN;
 use http::{HeaderMap, Method, Request as HttpRequest, Response};
 use hyper::body::Incoming;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -32,7 +33,7 @@ pub(crate) async fn exchange<A: Api>(
     api: Arc<A>,
     line: Arc<Line>,
     request: HttpRequest<Incoming>,
-) -> Response<Outgoing> {
+) -> Result<Response<Outgoing>, Infallible> {
     let _busy = line.pulse.enter();
     let watched = line.settings.request_log.watch(&line, &request);
     let bodiless = request.method() == Method::HEAD;
@@ -59,7 +60,7 @@ pub(crate) async fn exchange<A: Api>(
         // the other. A client on this machine is then woken once for many of them, and waking is dear.
         tokio::task::yield_now().await;
     }
-    response
+    Ok(response)
 }
 
 async fn guarded<A: Api>(api: &Arc<A>, line: &Line, request: HttpRequest<Incoming>) -> Answer {

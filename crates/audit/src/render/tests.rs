@@ -49,7 +49,7 @@ fn entry<'a>(request: RequestView<'a>, response: Option<ResponseView<'a>>) -> En
 
 fn line(format: &Format, entry: &Entry<'_>) -> String {
     let mut out = Vec::new();
-    format.render(entry, &mut out);
+    format.render(entry, &mut Told::default(), &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -86,6 +86,43 @@ fn leaves_out_what_is_empty() {
     assert_eq!(line(&format(), &entry(request(), None)), expected);
     let prefixed = Format { prefix: "@cee: ".to_owned(), ..format() };
     assert_eq!(line(&prefixed, &entry(request(), None)), format!("@cee: {expected}"));
+}
+
+/// Entries in a row say what each of them says by itself: of an answer that follows its request, of one that
+/// follows another, of another device, of one that was refused meanwhile.
+#[test]
+fn what_is_said_again_is_what_would_be_said_anew() {
+    let (one, other, raw) = (format(), format(), Format { log_raw: true, ..format() });
+    let auth = |allowed| {
+        let policy_results = Some((allowed, Vec::new()));
+        Some(AuthView { client_token: "a", display_name: "token", policy_results, ..AuthView::default() })
+    };
+    let step = |id, operation, answer: bool, auth| Entry {
+        auth,
+        ..entry(
+            RequestView { id, operation, client_token: id, ..request() },
+            answer.then(ResponseView::default),
+        )
+    };
+    let mut told = Told::default();
+    for (format, entry) in [
+        (&one, step("1", "read", false, auth(true))),
+        (&one, step("1", "read", true, auth(true))),
+        (&one, step("1", "read", true, auth(false))),
+        (&one, step("2", "read", false, auth(true))),
+        (&one, step("2", "read", true, None)),
+        (&one, step("3", "read", false, None)),
+        (&other, step("3", "read", true, None)),
+        (&one, step("4", "create", false, None)),
+        (&one, step("4", "update", true, None)),
+        (&one, step("5", "read", false, None)),
+        (&raw, step("5", "read", false, None)),
+        (&one, step("5", "read", true, None)),
+    ] {
+        let mut out = Vec::new();
+        format.render(&entry, &mut told, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), line(format, &entry));
+    }
 }
 
 #[test]
