@@ -1,10 +1,16 @@
 """Writes container images as an OCI image layout in a tar, byte for byte the same for the same input."""
-import dataclasses, gzip, hashlib, io, json, tarfile
+import dataclasses, gzip, hashlib, io, json, pathlib, re, subprocess, tarfile, tempfile
 
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
+# Where a library of an architecture is found here, and how the kernel finds the one that loads the others.
+LIBRARIES = {
+    "amd64": ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu"],
+    "arm64": ["/usr/aarch64-linux-gnu/lib"],
+}
+LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
 
 
 @dataclasses.dataclass
@@ -31,6 +37,29 @@ def write(output, name, images):
     with open(output, "wb") as file:
         file.write(_tar(files))
     return index["digest"]
+
+
+def libraries(program, architecture):
+    """The shared libraries that a program needs, and those they need."""
+    files, wanted = {}, _needed(program)
+    folder = LIBRARIES[architecture][0].strip("/") if architecture == "amd64" else "lib"
+    while wanted:
+        name = wanted.pop()
+        path = LOADERS[architecture] if name.startswith("ld-linux") else f"{folder}/{name}"
+        if path not in files:
+            found = [pathlib.Path(where, name) for where in LIBRARIES[architecture]]
+            content = next(place.read_bytes() for place in found if place.exists())
+            files[path] = (0o755, content)
+            wanted |= _needed(content)
+    return files
+
+
+def _needed(content):
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        shown = subprocess.run(["readelf", "--dynamic", "--wide", file.name], stdout=subprocess.PIPE, check=True)
+    return set(re.findall(r"\(NEEDED\).*\[(.+)\]", shown.stdout.decode()))
 
 
 def _manifest(blobs, image):

@@ -165,3 +165,21 @@ def sees(space, name, value):
     kube.expect(kube.wait_ended(space, name) == "Succeeded", kube.why(space, name))
     lines = kube.logs(space, name, "main").splitlines()
     kube.expect(f"SECRET={value}" in lines, f"{name}: the process saw something else")
+
+
+def scenario_mesh(stand):
+    """behind a mesh that redirects before its proxy runs, the excluded port lets our init container through"""
+    with prepared(stand) as space:
+        for name, ports in (("excluded", "!= 8200"), ("caught", "!= 0")):
+            made = pod(name, shell("one", "echo SECRET=$SECRET"))
+            made["metadata"]["annotations"]["strongroom.io/deadline"] = "3s"
+            lowered = json.loads(stand.kubectl_strongroom("apply", made, space, "--dry-run=client", "-o", "json").stdout)
+            rules = ("add table ip mesh; add chain ip mesh out { type nat hook output priority -100; };"
+                     f"add rule ip mesh out tcp dport {ports} redirect to :15001")
+            lowered["spec"]["initContainers"].insert(0, {
+                "name": "mesh-init", "image": "localhost/mesh:1", "args": [rules],
+                "securityContext": {"capabilities": {"add": ["NET_ADMIN"]}, "runAsUser": 0}})
+            kube.kubectl("create", "-f", "-", stdin=json.dumps(lowered), namespace=space)
+        sees(space, "excluded", "one")
+        kube.expect(kube.wait_ended(space, "caught") == "Failed", "it did not fail")
+        kube.expect("refused" in kube.why(space, "caught"), kube.why(space, "caught"))
