@@ -1,8 +1,9 @@
 //! The requests that are under way, for `sys/in-flight-req`.
 
+use crate::striped::Striped;
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use strongroom_wire::Operation;
 
@@ -10,7 +11,8 @@ use strongroom_wire::Operation;
 #[derive(Default)]
 pub struct InFlight {
     next: AtomicU64,
-    count: AtomicU64,
+    /// Who comes on one thread may leave on another: only the sum of all means anything.
+    count: Striped<AtomicI64>,
     listed: Mutex<HashMap<u64, Seen>>,
 }
 
@@ -38,7 +40,7 @@ pub struct Entered<'a> {
 impl InFlight {
     /// Counts a request, and lists it where `seen` is given.
     pub fn enter(&self, seen: Option<Seen>) -> Entered<'_> {
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.count.mine().fetch_add(1, Ordering::Relaxed);
         let slot = seen.map(|seen| {
             let slot = self.next.fetch_add(1, Ordering::Relaxed);
             self.listed.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, seen);
@@ -49,7 +51,8 @@ impl InFlight {
 
     /// How many are under way.
     pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        let count = self.count.all().map(|count| count.load(Ordering::Relaxed)).sum::<i64>();
+        u64::try_from(count).unwrap_or_default()
     }
 
     /// Those that are listed.
@@ -60,7 +63,7 @@ impl InFlight {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.all.count.fetch_sub(1, Ordering::Relaxed);
+        self.all.count.mine().fetch_sub(1, Ordering::Relaxed);
         if let Some(slot) = self.slot {
             self.all.listed.lock().unwrap_or_else(PoisonError::into_inner).remove(&slot);
         }

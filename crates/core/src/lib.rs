@@ -43,6 +43,7 @@ pub mod render;
 pub mod request;
 pub mod response;
 pub mod route;
+mod striped;
 pub mod token;
 pub mod token_params;
 pub mod tokens;

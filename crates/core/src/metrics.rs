@@ -1,5 +1,6 @@
 //! Counters of the core, under Vault's names where one exists.
 
+use crate::striped::Striped;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -50,7 +51,10 @@ impl Counter {
 
 /// How often something happened, and how long it took.
 #[derive(Default)]
-pub struct Timing {
+pub struct Timing(Striped<Times>);
+
+#[derive(Default)]
+struct Times {
     count: AtomicU64,
     nanos: AtomicU64,
     longest: AtomicU64,
@@ -60,23 +64,25 @@ impl Timing {
     /// Counts one that took this long.
     pub fn add(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.nanos.fetch_add(nanos, Ordering::Relaxed);
-        self.longest.fetch_max(nanos, Ordering::Relaxed);
+        let times = self.0.mine();
+        times.count.fetch_add(1, Ordering::Relaxed);
+        times.nanos.fetch_add(nanos, Ordering::Relaxed);
+        times.longest.fetch_max(nanos, Ordering::Relaxed);
     }
 
     /// How many.
     pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+        self.0.all().map(|times| times.count.load(Ordering::Relaxed)).sum()
     }
 
     /// How long in all.
     pub fn total(&self) -> Duration {
-        Duration::from_nanos(self.nanos.load(Ordering::Relaxed))
+        Duration::from_nanos(self.0.all().map(|times| times.nanos.load(Ordering::Relaxed)).sum())
     }
 
     /// The longest one.
     pub fn longest(&self) -> Duration {
-        Duration::from_nanos(self.longest.load(Ordering::Relaxed))
+        let longest = self.0.all().map(|times| times.longest.load(Ordering::Relaxed)).max();
+        Duration::from_nanos(longest.unwrap_or_default())
     }
 }

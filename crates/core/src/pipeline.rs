@@ -89,10 +89,11 @@ impl Core {
             && !case.wants_wrapping()
         {
             // On the heap once, instead of moved about inside the listener's own future.
-            return Box::pin(self.clone().run(case)).await;
+            return Box::pin(self.run(case)).await;
         }
         let core = self.clone();
-        match tokio::spawn(async move { core.run(case).await }).await {
+        // The same: a task that is large itself is dear to make.
+        match tokio::spawn(Box::pin(async move { core.run(case).await })).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::error!(%error, "a request ended in a panic");
@@ -133,7 +134,7 @@ impl Core {
         }
     }
 
-    async fn run(self: Arc<Self>, mut case: Case) -> Answer {
+    async fn run(self: &Arc<Self>, mut case: Case) -> Answer {
         let _entered = self.in_flight.enter(case.seen());
         let outcome = match self.authorise(&mut case).await {
             Ok(()) => self.carry_out(&mut case).await,
