@@ -145,6 +145,8 @@ impl Server {
             headers: http::HeaderMap::new(),
             wrap_ttl: None,
             certificates: Vec::new(),
+            namespace: String::new(),
+            opens_metrics: false,
         };
         let answer = self.core.handle(request).await;
         let Body::Whole(bytes) = answer.body else { return Err("the answer is a stream".into()) };

@@ -87,6 +87,12 @@ pub(crate) fn list<T>(
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
+    // Without a way out of the loop it takes many bytes at a time; most texts are plain.
+    let plain = !rest.iter().fold(false, |special, byte| special | is_special(*byte));
+    if plain {
+        out.extend_from_slice(rest);
+        rest = &[];
+    }
     while let Some(at) = rest.iter().position(|byte| is_special(*byte)) {
         let (plain, tail) = rest.split_at(at);
         out.extend_from_slice(plain);

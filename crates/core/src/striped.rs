@@ -1,5 +1,5 @@
 //! Counters that every request moves, one set for each of a few threads: a counter that all of them move
-//! goes from one processor's cache to the next each time, which took a fifth of a read on two threads.
+//! goes from one processor's cache to the next each time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

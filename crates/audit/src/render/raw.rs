@@ -148,20 +148,13 @@ impl<'j> Reader<'j> {
     /// Takes a text with its quotes.
     fn quoted(&mut self) -> Result<Quoted<'j>, Malformed> {
         let inner = self.rest.strip_prefix('"').ok_or(Malformed)?;
-        let (mut escaped, mut after_backslash) = (false, false);
-        for (at, byte) in inner.bytes().enumerate() {
-            match byte {
-                _ if after_backslash => after_backslash = false,
-                b'\\' => (escaped, after_backslash) = (true, true),
-                b'"' => {
-                    let text = inner.get(..at).ok_or(Malformed)?;
-                    self.rest = inner.get(at + 1..).ok_or(Malformed)?;
-                    return Ok(Quoted { text, escaped });
-                }
-                _ => {}
-            }
-        }
-        Err(Malformed)
+        // The library looks for a byte in strides; most texts have no backslash.
+        let end = inner.find('"').ok_or(Malformed)?;
+        let escaped = inner.get(..end).is_some_and(|text| text.contains('\\'));
+        let end = if escaped { end_of_escaped(inner).ok_or(Malformed)? } else { end };
+        let text = inner.get(..end).ok_or(Malformed)?;
+        self.rest = inner.get(end + 1..).ok_or(Malformed)?;
+        Ok(Quoted { text, escaped })
     }
 
     /// Takes a number, `true`, `false` or `null`.
@@ -172,6 +165,16 @@ impl<'j> Reader<'j> {
         self.rest = rest;
         if word.is_empty() { Err(Malformed) } else { Ok(word) }
     }
+}
+
+/// The place of the first quote that no backslash escapes.
+fn end_of_escaped(text: &str) -> Option<usize> {
+    let mut after_backslash = false;
+    text.bytes().position(|byte| {
+        let ends = byte == b'"' && !after_backslash;
+        after_backslash = byte == b'\\' && !after_backslash;
+        ends
+    })
 }
 
 impl Quoted<'_> {
