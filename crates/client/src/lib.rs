@@ -23,3 +23,4 @@ pub use preview::Preview;
 pub use request::{Method, Request};
 pub use response::Response;
 pub use secret::{Auth, Secret, WrapInfo};
+pub use tls::client_config;

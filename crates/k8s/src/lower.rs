@@ -17,6 +17,7 @@ pub use nodes::{NodeRecord, NodeState};
 pub(crate) use object::name;
 pub use refusal::Refusal;
 pub use settings::{Settings, Target};
+pub(crate) use shim::expansion;
 
 use crate::lint::{self, Finding};
 use crate::text;
@@ -27,7 +28,7 @@ use strongroom_plan::Part;
 pub const PROGRAM: &str = "/bin/strongroom-init";
 
 /// Annotations with our prefix that lowering has no use for: the operator and the webhook read them.
-pub(crate) const OTHER_ANNOTATIONS: &[&str] = &["restart-on-change"];
+pub(crate) const OTHER_ANNOTATIONS: &[&str] = &["restart-on-change", "restart-state", "restarted-for"];
 
 /// Reads a reference that is written in an environment value (`vault:path#key`): the pieces of the value, none
 /// if it is an ordinary one, or what is wrong with it.

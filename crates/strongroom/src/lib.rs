@@ -1,5 +1,6 @@
 //! Strongroom: the server and its command line in one program. Here the parts are put together.
 
+mod cluster;
 mod config;
 mod log;
 mod migrate;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use strongroom_cli::Command;
 
 /// The commands that need more than the API.
-const COMMANDS: &[Command] = &[server::COMMAND, migrate::COMMAND];
+const COMMANDS: &[Command] = &[server::COMMAND, migrate::COMMAND, cluster::WEBHOOK, cluster::OPERATOR];
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {

@@ -6,7 +6,7 @@ mod certificates;
 mod dev;
 mod notify;
 mod options;
-mod process;
+pub(crate) mod process;
 mod running;
 
 use crate::config::{self, Config};

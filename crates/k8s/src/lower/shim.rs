@@ -91,7 +91,7 @@ fn move_env(
 }
 
 /// A value the way the kubelet reads it: `$(NAME)` is a variable, `$$` a dollar sign.
-fn expansion(value: &str) -> Vec<Part> {
+pub(crate) fn expansion(value: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut text = String::new();
     let mut rest = value;

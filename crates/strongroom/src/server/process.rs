@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Memory holds keys, so no core dump may hold memory; and every connection is a file. Memory is not
 /// locked: that takes a privilege and keeps nothing off a swap that is off or encrypted, as it should
 /// be. What the operating system refuses is logged, not fatal.
-pub(super) fn harden() {
+pub(crate) fn harden() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
         tracing::warn!(%error, "core dumps could not be switched off");
