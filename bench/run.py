@@ -84,7 +84,8 @@ class Server:
         self.token = None
         wait(lambda: self.call("GET", "sys/seal-status"), f"the server; see {folder}/log")
         made = self.call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
-        self.call("PUT", "sys/unseal", {"key": made["keys_base64"][0]})
+        self.key = made["keys_base64"][0]
+        self.call("PUT", "sys/unseal", {"key": self.key})
         self.token = made["root_token"]
 
     def call(self, method, path, body=None):
