@@ -198,6 +198,8 @@ impl Core {
         self.standings.clear();
         self.presences.clear();
         self.quotas.clear();
+        self.lease_quotas.clear();
+        self.last_uses.clear();
         self.headers.forget();
         self.cors.store(Arc::default());
         if let Err(fault) = self.show_sealed_mounts() {
@@ -216,6 +218,7 @@ impl Core {
         self.load_tombstones().await?;
         self.load_mounts().await?;
         self.load_quotas().await?;
+        self.load_lease_quotas().await?;
         self.load_audited_headers().await?;
         self.load_cors().await?;
         self.presences.clear();

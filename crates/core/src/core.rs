@@ -161,6 +161,8 @@ pub struct Core {
     pub hashing: HashingPool,
     /// Rate limits.
     pub quotas: Quotas,
+    pub(crate) last_uses: crate::last_use::LastUses,
+    pub(crate) lease_quotas: crate::lease_quota::LeaseQuotas,
     /// Requests to other servers.
     pub outbound: Outgoing,
     /// Requests under way.
@@ -207,6 +209,8 @@ impl Core {
             metrics: Metrics::default(),
             hashing: HashingPool::default(),
             quotas: Quotas::default(),
+            last_uses: Default::default(),
+            lease_quotas: Default::default(),
             in_flight: crate::in_flight::InFlight::default(),
             started,
             exclusive: tokio::sync::Mutex::default(),
@@ -295,7 +299,7 @@ impl Core {
 
     /// Commits and makes what was written take effect.
     pub async fn commit(self: &Arc<Self>, txn: Txn) -> Result<(), Fault> {
-        let (written, outcome) = txn.commit().await;
+        let (written, outcome) = self.commit_counted(txn).await;
         match outcome {
             Ok(()) => self.changed(&written).await,
             Err(Fault::Conflict) => Err(Fault::Conflict),

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 /// Records that do not say who may do what. Whatever is not named here outdates what is remembered of
 /// tokens: forgetting too often costs a look, forgetting too little would be a hole.
-const NOTHING_TO_RIGHTS: [&str; 6] =
-    [keys::EXPIRY, keys::LEASE, keys::CHILD, keys::OWNED, keys::LOCKOUT, keys::AUDIT];
+const NOTHING_TO_RIGHTS: [&str; 7] =
+    [keys::LAST_USE, keys::EXPIRY, keys::LEASE, keys::CHILD, keys::OWNED, keys::LOCKOUT, keys::AUDIT];
 
 impl Core {
     /// Brings memory up to what these keys say now.
@@ -31,6 +31,7 @@ impl Core {
             }
             seen.policies |= is(keys::POLICY);
             seen.quotas |= is(keys::QUOTA) || is(keys::CONFIG);
+            seen.lease_quotas |= is(keys::LEASE_QUOTA);
             seen.headers |= is(keys::CONFIG);
             seen.jobs |= is(keys::JOB);
             seen.expiry |= is(keys::EXPIRY);
@@ -63,6 +64,9 @@ impl Core {
         }
         if seen.quotas {
             self.load_quotas().await?;
+        }
+        if seen.lease_quotas {
+            self.load_lease_quotas().await?;
         }
         if seen.headers {
             self.load_audited_headers().await?;
@@ -150,6 +154,7 @@ struct Seen {
     namespaces: BTreeSet<String>,
     policies: bool,
     quotas: bool,
+    lease_quotas: bool,
     headers: bool,
     jobs: bool,
     expiry: bool,
@@ -159,6 +164,6 @@ struct Seen {
 impl Seen {
     fn reads_anew(&self) -> bool {
         let mounts = !self.mounts.is_empty() || !self.namespaces.is_empty();
-        mounts || self.quotas || self.headers || self.jobs
+        mounts || self.quotas || self.lease_quotas || self.headers || self.jobs
     }
 }

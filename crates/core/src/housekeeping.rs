@@ -1,5 +1,5 @@
-//! What has to be looked at from time to time: keys that are due for rotation, and the counts of failed
-//! logins that mean nothing any more.
+//! What has to be looked at from time to time: keys that are due for rotation, the counts of failed
+//! logins that mean nothing any more, and when tokens were used last.
 
 use crate::lockout::Failures;
 use crate::namespace::NamespaceId;
@@ -24,6 +24,9 @@ impl Core {
             }
             if let Err(fault) = self.forget_old_failures().await {
                 tracing::warn!(%fault, "old counts of failed logins could not be removed");
+            }
+            if let Err(fault) = self.write_last_uses().await {
+                tracing::warn!(%fault, "when tokens were used last could not be written");
             }
             tokio::time::sleep(INTERVAL).await;
         }

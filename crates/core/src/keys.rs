@@ -10,6 +10,8 @@ pub const MOUNT: &str = "mount/";
 pub const POLICY: &str = "policy/";
 /// Tokens, by accessor.
 pub const TOKEN: &str = "token/";
+/// When tokens were used last, by accessor.
+pub const LAST_USE: &str = "last-use/";
 /// Children, by the parent's accessor, `/` and the child's.
 pub const CHILD: &str = "child/";
 /// Leases in prefix order, by lease id; for a token a reference to it.
@@ -24,6 +26,8 @@ pub const AWAY: &str = "away/";
 pub const AUDIT: &str = "audit/";
 /// Quota rules, by name.
 pub const QUOTA: &str = "quota/";
+/// Limits of leases, by name.
+pub const LEASE_QUOTA: &str = "lease-quota/";
 /// Server-wide settings, by name (`cors`, `audited-headers`).
 pub const CONFIG: &str = "config/";
 /// Failed logins, by mount id, `/` and name.

@@ -29,6 +29,8 @@ pub struct Metrics {
     pub revocation_failures: Counter,
     /// Commits run again since an entry had changed.
     pub conflicts: Counter,
+    /// `vault.quota.lease_count.violation`
+    pub leases_refused: Counter,
     /// `vault.quota.rate_limit.violation`
     pub rate_limited: Counter,
 }

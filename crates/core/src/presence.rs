@@ -3,6 +3,7 @@
 //! its rights anew.
 
 use crate::identity::standing::Rights;
+use crate::last_use::hour;
 use crate::token::TokenEntry;
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -29,21 +30,37 @@ pub(crate) struct Presence {
 }
 
 /// Under the digest of the token: the token itself is not kept.
-type Shard = HashMap<[u8; 32], (u64, Presence), BuildHasherDefault<FirstBytes>>;
+type Shard = HashMap<[u8; 32], Seen, BuildHasherDefault<FirstBytes>>;
+
+/// What is remembered of one.
+struct Seen {
+    generation: u64,
+    /// The hour that a use was noted in last.
+    hour: i64,
+    presence: Presence,
+}
 
 const SHARDS: usize = 16;
 /// Tokens remembered in a shard; beyond that it starts anew.
 const SHARD_TOKENS: usize = 1024;
 
 impl Presences {
-    /// What is remembered of a token, if it still holds.
-    pub(crate) fn get(&self, token: &str, now: Timestamp) -> Option<Presence> {
+    /// What is remembered of a token, if it still holds, and whether the use is to be noted: as the first of
+    /// its hour, and always where it depends on the address whether it is one.
+    pub(crate) fn get(&self, token: &str, now: Timestamp) -> Option<(Presence, bool)> {
         let digest = digest::sha256(token.as_bytes());
         let generation = self.generation();
-        let shard = self.shard(&digest)?.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen, presence) = shard.get(&digest)?;
-        let holds = *seen == generation && presence.until.is_none_or(|until| until > now);
-        holds.then(|| presence.clone())
+        let mut shard = self.shard(&digest)?.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = shard.get_mut(&digest)?;
+        if seen.generation != generation || seen.presence.until.is_some_and(|until| until <= now) {
+            return None;
+        }
+        let hour = hour(now);
+        let is_first = seen.hour != hour;
+        if seen.presence.entry.bound_cidrs.is_empty() {
+            seen.hour = hour;
+        }
+        Some((seen.presence.clone(), is_first))
     }
 
     /// Remembers a token. `generation` is from before anything was read for it.
@@ -54,7 +71,7 @@ impl Presences {
         if shard.len() >= SHARD_TOKENS {
             shard.clear();
         }
-        shard.insert(digest, (generation, presence));
+        shard.insert(digest, Seen { generation, hour: i64::MIN, presence });
     }
 
     /// The present generation.

@@ -202,7 +202,8 @@ fn network(client: IpAddr) -> IpAddr {
     }
 }
 
-fn covers(rule: &str, path: &str) -> bool {
+/// Whether a limit for one path is for another: the same, or one below it.
+pub(crate) fn covers(rule: &str, path: &str) -> bool {
     if let Some(start) = rule.strip_suffix('*') {
         return path.starts_with(start);
     }

@@ -2,6 +2,7 @@
 
 use crate::identity::standing::Rights;
 use crate::jobs::Job;
+use crate::last_use::{self, hour};
 use crate::lease::{self, LeaseRecord, Mark};
 use crate::namespace::NamespaceId;
 use crate::presence::Presence;
@@ -209,8 +210,12 @@ impl Core {
         token: &Secret<String>,
         remote: Remote,
     ) -> Result<Option<(Token, Result<Rights, Fault>)>, Fault> {
-        if let Some(seen) = self.presences.get(token.expose(), self.clock.now()) {
+        let now = self.clock.now();
+        if let Some((seen, is_first)) = self.presences.get(token.expose(), now) {
             let allowed = cidr::allows(&seen.entry.bound_cidrs, remote.address);
+            if is_first && allowed {
+                self.last_uses.note(&seen.entry.accessor, hour(now));
+            }
             return Ok(allowed.then(|| (Token { id: token.clone(), entry: seen.entry }, Ok(seen.rights))));
         }
         // Rarely needed and large, and this future is moved for every request.
@@ -240,6 +245,7 @@ impl Core {
             let presence = Presence { entry: entry.clone(), rights: rights.clone(), until };
             self.presences.put(token.expose(), generation, presence);
         }
+        self.last_uses.note(&entry.accessor, hour(self.clock.now()));
         Ok(Some((Token { id: token.clone(), entry }, rights)))
     }
 
@@ -346,6 +352,7 @@ impl Core {
 /// Deletes a token's record and what stands beside it, but nothing that belongs to the token.
 pub(crate) fn forget(txn: &mut Txn, entry: &TokenEntry) {
     txn.delete(&keys::of(keys::TOKEN, &entry.accessor));
+    txn.delete(&last_use::key(&entry.accessor));
     if let Some(expires) = entry.expires {
         txn.delete(&lease::expiry_key(expires, &lease::Due::Token(entry.accessor.clone())));
         txn.delete(&keys::of(keys::LEASE, &entry.lease_id()));

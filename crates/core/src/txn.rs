@@ -1,6 +1,7 @@
 //! The transaction a handler works in: it records what was read, absences and listed ranges too, and
 //! buffers writes. One commit at the end checks all of it; a conflict runs the handler again.
 
+use crate::lease_quota::{LeaseChanges, Permit};
 use crate::namespace::{Namespace, NamespaceId};
 use crate::{Fault, keys};
 use bytes::Bytes;
@@ -32,6 +33,8 @@ pub struct Txn {
     ranges: Vec<RangeRead>,
     writes: BTreeMap<Bytes, Option<Bytes>>,
     kept: Option<BTreeMap<Bytes, Option<Bytes>>>,
+    /// Rights to the leases that are to be made.
+    permits: Vec<Permit>,
 }
 
 /// What a transaction was to write at some point of it.
@@ -46,7 +49,7 @@ impl Txn {
     /// An empty transaction in a namespace, be it one that is being removed.
     pub fn within(barrier: Arc<Barrier>, namespace: NamespaceId) -> Self {
         let (reads, ranges, writes) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { barrier, namespace, guard: None, reads, ranges, writes, kept: None }
+        Self { barrier, namespace, guard: None, reads, ranges, writes, kept: None, permits: Vec::new() }
     }
 
     /// Lets the commit fail if the record under this key, that of the namespace, is gone by then: what
@@ -199,8 +202,11 @@ impl Txn {
         if self.writes.is_empty() {
             return (Written::default(), Ok(()));
         }
-        let written =
-            Written { ends_tokens: self.ends_tokens(), keys: self.writes.keys().cloned().collect() };
+        let written = Written {
+            ends_tokens: self.ends_tokens(),
+            keys: self.writes.keys().cloned().collect(),
+            _permits: std::mem::take(&mut self.permits),
+        };
         if let Some(guard) = self.guard.take() {
             // One of the same path may have been made since: it is another.
             match self.get::<Namespace>(&guard).await {
@@ -220,20 +226,48 @@ impl Txn {
 
     /// Whether a token that was there before is changed or ended; one that is made touches no other.
     fn ends_tokens(&self) -> bool {
-        let is_token =
-            |key: &Bytes| keys::core_name(key).is_some_and(|n| n.starts_with(keys::TOKEN.as_bytes()));
-        let was_there = |key: &Bytes| self.reads.iter().any(|(read, version)| read == key && *version > 0);
-        self.writes.iter().any(|(key, value)| is_token(key) && (value.is_none() || was_there(key)))
+        let is_token = |key: &Bytes| is_of_kind(key, keys::TOKEN);
+        self.writes.iter().any(|(key, value)| is_token(key) && (value.is_none() || self.was_there(key)))
+    }
+
+    /// Keeps the right to a lease until what comes of the transaction is known.
+    pub(crate) fn hold(&mut self, permit: Permit) {
+        self.permits.push(permit);
+    }
+
+    /// The leases that the commit would make and end. Nobody ends one that is not there, and whoever
+    /// changes one has read it.
+    pub(crate) fn lease_changes(&self) -> LeaseChanges {
+        let mut changes = LeaseChanges::default();
+        for (key, value) in self.writes.iter().filter(|(key, _)| is_of_kind(key, keys::LEASE)) {
+            match value {
+                Some(_) if self.was_there(key) => {}
+                Some(_) => changes.made.push(key.clone()),
+                None => changes.ended.push(key.clone()),
+            }
+        }
+        changes
+    }
+
+    /// Whether a key was read and found.
+    fn was_there(&self, key: &Bytes) -> bool {
+        self.reads.iter().any(|(read, version)| read == key && *version > 0)
     }
 }
 
 /// What a commit wrote.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Written {
     /// The keys.
     pub(crate) keys: Vec<Bytes>,
     /// Whether a token that was there before was changed or ended.
     pub(crate) ends_tokens: bool,
+    /// Held until the leases they were for are counted.
+    _permits: Vec<Permit>,
+}
+
+fn is_of_kind(key: &[u8], kind: &str) -> bool {
+    keys::core_name(key).is_some_and(|name| name.starts_with(kind.as_bytes()))
 }
 
 /// The first key that does not start with `prefix` and comes after those that do.

@@ -31,6 +31,7 @@ mod seal;
 mod shares;
 mod snapshot;
 mod token;
+mod tokens;
 mod tools;
 mod wrapping;
 
@@ -98,6 +99,7 @@ fn routes() -> Vec<Route> {
         capabilities::routes(),
         explain::routes(),
         internal_ui::routes(),
+        tokens::routes(),
         tools::routes(),
         locked_users::routes(),
         plugins::routes(),

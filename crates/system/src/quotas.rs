@@ -1,4 +1,6 @@
-//! `sys/quotas`: limits on how often clients may ask.
+//! `sys/quotas`: limits on how often clients may ask, and on how many leases there may be.
+
+mod lease_count;
 
 use crate::Answering;
 use serde_json::{Value, json};
@@ -17,11 +19,16 @@ pub(crate) fn routes() -> Vec<Route> {
             .on(Read, read)
             .on(Update, write)
             .on(Delete, delete),
-        Route::new("quotas/lease-count", "Limits of leases; not supported.", &[]).on(List, lease_count),
-        Route::new("quotas/lease-count/{name}", "Limits of leases; not supported.", LEASE_COUNT)
-            .on(Read, lease_count)
-            .on(Update, lease_count)
-            .on(Delete, lease_count),
+        Route::new("quotas/lease-count", "The names of the limits of leases.", &[])
+            .on(List, lease_count::list),
+        Route::new(
+            "quotas/lease-count/{name}",
+            "Writes, reads and deletes limits of leases.",
+            lease_count::FIELDS,
+        )
+        .on(Read, lease_count::read)
+        .on(Update, lease_count::write)
+        .on(Delete, lease_count::delete),
     ]
 }
 
@@ -44,19 +51,6 @@ const FIELDS: &[Field] = &[
     Field::new("role", Kind::Text, "A login role; not supported."),
     Field::new("inheritable", Kind::Bool, "Whether it holds in child namespaces too."),
 ];
-const LEASE_COUNT: &[Field] = &[
-    Field::new("name", Kind::Text, "The name."),
-    Field::new("path", Kind::Text, "A mount or a path below one."),
-    Field::new("max_leases", Kind::Int, "The limit."),
-    Field::new("role", Kind::Text, "A login role."),
-];
-
-fn lease_count(_call: Call<'_>) -> Answering<'_> {
-    Box::pin(async {
-        Err(Fault::invalid("lease count quotas are not supported by this server; rate limits are"))
-    })
-}
-
 fn read_config(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let config = call.txn.get::<QuotaConfig>(&QuotaConfig::key()).await?.unwrap_or_default();

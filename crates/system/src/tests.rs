@@ -9,9 +9,11 @@ mod names;
 mod namespaces;
 mod outlived;
 mod permissions;
+mod quotas;
 mod routes;
 mod settings;
 mod snapshots;
+mod tokens;
 mod wrapping;
 
 use crate::System;

@@ -35,6 +35,9 @@ impl Core {
             if !grant.alias.is_empty() {
                 grant.entity = self.sign_in(txn, mount, &grant).await?;
             }
+            if grant.kind == Kind::Service && !grant.never_expires {
+                self.permit(case, txn, grant.path.as_deref().unwrap_or(path)).await?;
+            }
             let made = self.make_token(txn, mount, path, grant).await?;
             response.warnings.splice(0..0, made.warnings);
             let ttl = made.entry.granted_ttl;
@@ -49,6 +52,7 @@ impl Core {
             sent.auth = Some(Box::new(Answered { token, entry, ttl, identity_policies, fresh: false }));
         }
         if let Some(lease) = response.lease.take() {
+            self.permit(case, txn, path).await?;
             let entry = self.make_lease(txn, mount, path, case.token.as_ref(), *lease).await?;
             response.lease_duration = entry.granted_ttl;
             sent.renewable = entry.renewable;
@@ -65,6 +69,14 @@ impl Core {
             self.wrap_answer(case, txn, &mut sent).await?;
         }
         Ok(sent)
+    }
+
+    /// Takes the right to a lease. Who is root is never refused: somebody has to be able to make room.
+    async fn permit(&self, case: &Case, txn: &mut Txn, path: &str) -> Result<(), Fault> {
+        if case.token.as_ref().is_some_and(|token| token.entry.is_root()) {
+            return Ok(());
+        }
+        self.permit_lease(txn, &case.space.namespace.id, path).await
     }
 
     async fn wrap_answer(&self, case: &Case, txn: &mut Txn, sent: &mut Sent) -> Result<(), Fault> {

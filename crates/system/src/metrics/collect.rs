@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use strongroom_core::Core;
+use strongroom_core::lease_quota::LeaseLimit;
 use strongroom_core::metrics::Timing;
 
 /// One metric.
@@ -30,6 +31,7 @@ pub(super) enum Value {
 pub(super) fn all(core: &Arc<Core>) -> Vec<Metric> {
     let mut all = of_the_node(core);
     all.extend(of_requests(core));
+    all.extend(of_lease_limits(core));
     all.extend(of_the_trail(core));
     all
 }
@@ -67,8 +69,24 @@ fn of_requests(core: &Arc<Core>) -> Vec<Metric> {
         counter("vault.token.revoke", "Tokens revoked.", m.tokens_revoked.get()),
         counter("vault.expire.revoke", "Leases revoked.", m.leases_revoked.get()),
         counter("strongroom.expire.revoke_failures", "Revocations that failed.", m.revocation_failures.get()),
+        counter("vault.quota.lease_count.violation", "Leases over a limit.", m.leases_refused.get()),
         counter("vault.quota.rate_limit.violation", "Requests over a rate limit.", m.rate_limited.get()),
     ]
+}
+
+/// What was counted; nothing is counted for this.
+fn of_lease_limits(core: &Arc<Core>) -> Vec<Metric> {
+    let counts = core.lease_counts();
+    let of = |name, help, value: &dyn Fn(&(LeaseLimit, u64)) -> u64| -> Vec<Metric> {
+        let one = |limit: &(LeaseLimit, u64)| Metric {
+            labels: vec![("name", limit.0.name.clone())],
+            ..gauge(name, help, float(value(limit)))
+        };
+        counts.iter().map(one).collect()
+    };
+    let mut all = of("vault.quota.lease_count.counter", "Leases that count against a limit.", &|l| l.1);
+    all.extend(of("vault.quota.lease_count.max", "How many leases a limit allows.", &|l| l.0.max_leases));
+    all
 }
 
 fn of_the_trail(core: &Arc<Core>) -> Vec<Metric> {

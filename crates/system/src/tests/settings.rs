@@ -31,7 +31,6 @@ async fn rate_limits_replace_each_other_and_need_a_mount() {
     assert_eq!(read(&h, "sys/quotas/config").await.at("/data/rate_limit_exempt_paths"), json!(["m/x"]));
     assert_eq!(delete(&h, "sys/quotas/rate-limit/q").await, 204);
     assert_eq!(list(&h, "sys/quotas/rate-limit").await.status, 404);
-    assert_eq!(write(&h, "sys/quotas/lease-count/x", json!({"max_leases": 1})).await, 400);
 }
 
 #[tokio::test]
