@@ -48,10 +48,11 @@ cluster:
 image:
 	deploy/image/build
 
-# Ratios against a bare hyper server in the same run; see bench/README.md.
+# Ratios against a bare hyper server in the same run, and a server with many tokens; see bench/README.md.
 bench:
 	@tools/setup.sh bench
 	@bench/run.sh
+	@bench/scale.sh
 
 # A minute for each fuzz target.
 fuzz:

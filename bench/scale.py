@@ -49,8 +49,24 @@ class Scale(run.Bench):
         self.keep("memory again", server.memory())
         self.end_at_once()
 
+    def keep(self, name, value):
+        super().keep(name, value)
+        self.note(f"{name}: {value:,.3f}")
+
+    def count(self, what):
+        """How many tokens were made or revoked since the start of the process: counting all takes a while."""
+        request = run.urllib.request.Request(f"http://{self.server.address}/v1/sys/metrics?format=prometheus")
+        request.add_header("X-Vault-Token", self.server.token)
+        with run.urllib.request.urlopen(request, timeout=60) as answer:
+            lines = answer.read().decode().splitlines()
+        return next(int(float(line.split()[1])) for line in lines if line.startswith(f"vault_token_{what} "))
+
     def live(self):
-        return self.server.call("GET", "sys/internal/counters/tokens")["data"]["counters"]["service_tokens"]["total"]
+        """How many there are in the store."""
+        request = run.urllib.request.Request(f"http://{self.server.address}/v1/sys/internal/counters/tokens")
+        request.add_header("X-Vault-Token", self.server.token)
+        with run.urllib.request.urlopen(request, timeout=600) as answer:
+            return run.json.load(answer)["data"]["counters"]["service_tokens"]["total"]
 
     def fill(self):
         self.note(f"{self.tokens:,} tokens")
@@ -92,14 +108,15 @@ class Scale(run.Bench):
         self.reads("quiet", 10)
         rate = self.median("creation")
         end = int(time.time() + self.burst * 1.3 / rate + 10)
-        made = 0
-        while made < self.burst and time.time() < end - CHUNK:
-            made += round(self.wrk("burst", "fill", self.target, connections=256, BENCH_END=str(end)) * CHUNK)
-        self.keep("burst made", self.live() - before)
+        made = self.count("creation")
+        while self.count("creation") - made < self.burst and time.time() < end - CHUNK:
+            self.wrk("burst", "fill", self.target, connections=256, BENCH_END=str(end))
+        made = self.count("creation") - made
+        self.keep("burst made", made)
         time.sleep(max(0, end - time.time()))
         self.reads("burst", BURST_MINUTE)
         begun = time.monotonic()
-        while self.live() > before and time.monotonic() - begun < 120:
+        while self.count("revoke") < made and time.monotonic() - begun < 300:
             time.sleep(0.5)
         self.keep("gone after", time.monotonic() - begun)
         self.keep("left", self.live() - before)

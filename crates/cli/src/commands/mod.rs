@@ -23,6 +23,7 @@ mod read;
 mod secrets;
 mod status;
 mod token;
+mod tokens;
 mod unwrap;
 mod version_history;
 mod write;
@@ -53,6 +54,7 @@ const TABLE: &[&[Command]] = &[
     secrets::COMMANDS,
     status::COMMANDS,
     token::COMMANDS,
+    tokens::COMMANDS,
     unwrap::COMMANDS,
     version::COMMANDS,
     version_history::COMMANDS,

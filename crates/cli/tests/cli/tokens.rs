@@ -222,3 +222,38 @@ fn a_login_through_a_browser_ends_with_what_it_brought() {
         assert!(stage.run(line).err.contains(why), "{line}: {}", stage.run(line).err);
     }
 }
+
+#[test]
+fn the_inventory_is_asked_for_page_by_page() {
+    let stage = Stage::new(|seen| {
+        let row = |accessor: &str| {
+            format!(r#"{{"accessor":"{accessor}","display_name":"d","last_use_hour":null}}"#)
+        };
+        match seen.target.contains("after=a1") {
+            false => json(200, &format!(r#"{{"data":{{"tokens":[{}],"next":"a1"}}}}"#, row("a1"))),
+            true => json(200, &format!(r#"{{"data":{{"tokens":[{}],"next":""}}}}"#, row("a2"))),
+        }
+    });
+    let ran = stage.run("token list -older-than=48h -role=ci");
+    assert!(ran.out.contains("a1") && ran.out.contains("a2") && ran.out.contains("Last Use"), "{}", ran.out);
+    let seen = stage.server.seen.lock().unwrap().clone();
+    assert_eq!(seen.len(), 2);
+    for part in ["/v1/sys/tokens?", "older_than=172800", "role=ci", "limit=1000"] {
+        assert!(seen[0].target.contains(part), "{}", seen[0].target);
+    }
+}
+
+#[test]
+fn many_tokens_are_revoked_until_none_is_left() {
+    let stage = Stage::new(|seen| {
+        let next = if seen.body.contains("after") { "" } else { "a1" };
+        json(200, &format!(r#"{{"data":{{"accessors":["a"],"spared":1,"dry_run":false,"next":"{next}"}}}}"#))
+    });
+    let ran = stage.run("token revoke-matching -unused-for=1h");
+    assert_eq!(ran.out, "Success! Revoked 2 tokens; 2 were left alone\n");
+    let body = json!({"unused_for": 3600, "dry_run": false, "include_root": false, "limit": 1000});
+    assert_eq!(stage.bodies()[0], body);
+    assert_eq!(stage.bodies()[1]["after"], json!("a1"));
+    let ran = stage.run("token revoke-matching");
+    assert_eq!((ran.code, stage.bodies().len()), (1, 2), "nothing was named");
+}

@@ -47,7 +47,11 @@ async fn no_more_leases_are_made_than_a_limit_allows() {
     let (status, _) = make(&h, &maker, json!({})).await;
     assert_eq!((status, counter(&h, "q").await), (429, json!(3)));
     assert_eq!(make(&h, &maker, json!({"type": "batch"})).await.0, 200, "no lease");
-    assert_eq!(make(&h, &h.root, json!({"policies": ["p"]})).await.0, 200, "somebody must be able to make room");
+    assert_eq!(
+        make(&h, &h.root, json!({"policies": ["p"]})).await.0,
+        200,
+        "somebody must be able to make room"
+    );
     assert_eq!(counter(&h, "q").await, json!(4));
     // Ended in whichever way, they make room.
     for _ in 0..2 {
