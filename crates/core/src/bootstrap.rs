@@ -1,6 +1,7 @@
 //! The first records of a new server, and what happens when a server is unsealed and sealed.
 
 use crate::core::SYSTEM_MOUNT;
+use crate::expiry::Ending;
 use crate::mount::{Class, MountConfig};
 use crate::namespace::{Namespace, NamespaceId};
 use crate::policies::PolicyRecord;
@@ -180,7 +181,8 @@ impl Core {
             tracing::warn!(%fault, "the version history could not be written");
         }
         self.go_live();
-        tokio::spawn(self.clone().expiry_worker(era));
+        tokio::spawn(self.clone().expiry_worker(era, Ending::Tokens));
+        tokio::spawn(self.clone().expiry_worker(era, Ending::Leases));
         tokio::spawn(self.clone().job_worker(era));
         tokio::spawn(self.clone().housekeeper(era));
         Ok(())
@@ -190,7 +192,8 @@ impl Core {
     pub async fn seal(self: &Arc<Self>) {
         self.hold();
         self.next_era();
-        self.expiry_wake.notify_waiters();
+        self.tokens_wake.notify_waiters();
+        self.leases_wake.notify_waiters();
         self.jobs_wake.notify_waiters();
         self.barrier.seal().await;
         self.set_tokens(None);

@@ -73,7 +73,8 @@ impl Core {
             self.load_cors().await?;
         }
         if seen.expiry {
-            self.expiry_wake.notify_one();
+            self.tokens_wake.notify_one();
+            self.leases_wake.notify_one();
         }
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! Ends what has come to its end. The index lies on disk in the order of time: memory holds no more
 //! than the next page of it, and start-up does not depend on how many there are.
+//!
+//! Tokens are ended by one worker and leases by another: to undo a lease may take an engine long, and must
+//! keep no token alive. Both work in small commits, one after the other, so that requests get their turn.
 
 use crate::lease::{self, Due, Mark};
 use crate::{Core, Fault, keys, ttl};
@@ -7,37 +10,102 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How many are ended before the worker looks up again.
 const PAGE: usize = 256;
-/// How many are ended in one commit.
-const SLICE: usize = 32;
+/// How many tokens are ended in one commit.
+const TOKENS: usize = 32;
+/// How many leases: each may take its engine a while.
+const LEASES: usize = 8;
 /// Seconds until what cannot be read is looked at again.
 const LATER: u64 = 60;
 /// The longest pause; a clock that was set is noticed after it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// What a worker ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Tokens,
+    Leases,
+}
+
+impl Ending {
+    fn is(self, due: &Due) -> bool {
+        matches!((self, due), (Self::Tokens, Due::Token(_)) | (Self::Leases, Due::Lease(_)))
+    }
+
+    fn slice(self) -> usize {
+        match self {
+            Self::Tokens => TOKENS,
+            Self::Leases => LEASES,
+        }
+    }
+}
+
+/// What is due of one kind.
+#[derive(Default)]
+struct Found {
+    due: Vec<(Bytes, Due)>,
+    /// When the first of it was due.
+    since: Option<Timestamp>,
+    /// When the next one of either kind is due, if that was seen.
+    next: Option<Timestamp>,
+}
+
 impl Core {
-    /// Ends what is due now; gives how many, and when the next one is due if that is known.
+    /// Ends what is due now, leases and tokens, a page of each; gives how many, and when the next one is due
+    /// if that is known.
     pub async fn expire_due(self: &Arc<Self>) -> Result<(usize, Option<Timestamp>), Fault> {
         let now = self.clock.now();
-        let page = self.txn().list(&keys::core(keys::EXPIRY, ""), None, PAGE).await?;
-        let mut due = Vec::new();
-        let mut next = None;
-        for key in page {
-            match lease::read_expiry_key(&key) {
-                Some((at, _)) if at > now => {
-                    next = Some(at);
-                    break;
-                }
-                Some((_, what)) => due.push((key, what)),
-                None => tracing::warn!("an entry of the expiry index cannot be read"),
-            }
-        }
-        for slice in due.chunks(SLICE) {
+        let leases = self.find_due(Ending::Leases, now).await?;
+        let tokens = self.find_due(Ending::Tokens, now).await?;
+        self.end(Ending::Leases, &leases, now).await?;
+        self.end(Ending::Tokens, &tokens, now).await?;
+        let next = leases.next.into_iter().chain(tokens.next).min();
+        Ok((leases.due.len() + tokens.due.len(), next))
+    }
+
+    async fn expire(self: &Arc<Self>, ending: Ending) -> Result<(usize, Option<Timestamp>), Fault> {
+        let now = self.clock.now();
+        let found = self.find_due(ending, now).await?;
+        self.end(ending, &found, now).await?;
+        Ok((found.due.len(), found.next))
+    }
+
+    async fn end(self: &Arc<Self>, ending: Ending, found: &Found, now: Timestamp) -> Result<(), Fault> {
+        let late = found.since.map_or(0, |since| now.duration_since(since).as_secs().max(0));
+        self.metrics.behind(ending).set(u64::try_from(late).unwrap_or(0));
+        for slice in found.due.chunks(ending.slice()) {
             self.end_slice(slice).await?;
         }
-        Ok((due.len(), next))
+        Ok(())
+    }
+
+    /// A page of what is due. What is due of the other kind is passed over, however much it is.
+    async fn find_due(&self, ending: Ending, now: Timestamp) -> Result<Found, Fault> {
+        let (mut found, mut after) = (Found::default(), None::<Bytes>);
+        loop {
+            let page = self.txn().list(&keys::core(keys::EXPIRY, ""), after.as_deref(), PAGE).await?;
+            for key in &page {
+                match lease::read_expiry_key(key) {
+                    Some((at, _)) if at > now => {
+                        found.next = Some(at);
+                        return Ok(found);
+                    }
+                    Some((at, due)) if ending.is(&due) => {
+                        found.since = found.since.or(Some(at));
+                        found.due.push((key.clone(), due));
+                    }
+                    Some(_) => {}
+                    None => tracing::warn!("an entry of the expiry index cannot be read"),
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE && found.due.len() < PAGE => after = Some(last.clone()),
+                _ => return Ok(found),
+            }
+        }
     }
 
     async fn end_slice(self: &Arc<Self>, slice: &[(Bytes, Due)]) -> Result<(), Fault> {
@@ -70,11 +138,11 @@ impl Core {
         }
     }
 
-    /// Ends what is due, until the server is sealed.
-    pub(crate) async fn expiry_worker(self: Arc<Self>, era: u64) {
+    /// Ends what is due of one kind, until the server is sealed.
+    pub(crate) async fn expiry_worker(self: Arc<Self>, era: u64, ending: Ending) {
         while self.is_era(era) {
-            let pause = match self.expire_due().await {
-                Ok((PAGE, _)) => Duration::ZERO,
+            let pause = match self.expire(ending).await {
+                Ok((PAGE.., _)) => Duration::ZERO,
                 Ok((_, next)) => self.pause_until(next),
                 Err(Fault::Sealed) => Duration::from_millis(50),
                 Err(Fault::Conflict) => Duration::from_millis(5),
@@ -86,8 +154,15 @@ impl Core {
             if pause.is_zero() {
                 tokio::task::yield_now().await;
             } else {
-                let _ = tokio::time::timeout(pause, self.expiry_wake.notified()).await;
+                let _ = tokio::time::timeout(pause, self.expiry_wake(ending).notified()).await;
             }
+        }
+    }
+
+    fn expiry_wake(&self, ending: Ending) -> &Notify {
+        match ending {
+            Ending::Tokens => &self.tokens_wake,
+            Ending::Leases => &self.leases_wake,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{Core, Fault, Mount, Record, Txn, keys};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 use strongroom_crypto::random;
 use strongroom_wire::{Map, time};
 
@@ -95,6 +96,9 @@ pub enum Due {
     /// A lease, by id.
     Lease(String),
 }
+
+/// How long an engine may take to undo one lease; after that it is tried again later.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The key in the expiry index: eight bytes of milliseconds, so that byte order is time order.
 pub fn expiry_key(at: Timestamp, due: &Due) -> Vec<u8> {
@@ -297,7 +301,10 @@ impl Core {
             }
         };
         let mounted = mounted.ok_or_else(|| Fault::invalid("the type of this lease's mount is unknown"))?;
-        mounted.backend.engine().revoke(self, txn, &entry.internal).await
+        let undoing = mounted.backend.engine().revoke(self, txn, &entry.internal);
+        tokio::time::timeout(PATIENCE, undoing).await.unwrap_or_else(|_| {
+            Err(Fault::Status(504, format!("the engine did not undo it within {} s", PATIENCE.as_secs())))
+        })
     }
 
     /// Notes that a revocation failed and when it is tried again: after 10 s, doubling to an hour.

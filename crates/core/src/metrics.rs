@@ -1,5 +1,6 @@
 //! Counters of the core, under Vault's names where one exists.
 
+use crate::expiry::Ending;
 use crate::striped::Striped;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub struct Metrics {
     pub tokens_revoked: Counter,
     /// `vault.expire.revoke`
     pub leases_revoked: Counter,
+    /// Seconds that the tokens being ended are overdue.
+    pub tokens_behind: Gauge,
+    /// Seconds that the leases being ended are overdue.
+    pub leases_behind: Gauge,
     /// Revocations that failed and will be tried again.
     pub revocation_failures: Counter,
     /// Commits run again since an entry had changed.
@@ -33,6 +38,32 @@ pub struct Metrics {
     pub leases_refused: Counter,
     /// `vault.quota.rate_limit.violation`
     pub rate_limited: Counter,
+}
+
+impl Metrics {
+    /// How far behind the end of tokens or leases is.
+    pub(crate) fn behind(&self, ending: Ending) -> &Gauge {
+        match ending {
+            Ending::Tokens => &self.tokens_behind,
+            Ending::Leases => &self.leases_behind,
+        }
+    }
+}
+
+/// Goes up and down.
+#[derive(Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Sets it.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Counts up.

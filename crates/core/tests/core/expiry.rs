@@ -129,3 +129,23 @@ async fn the_longest_times_do_not_overflow() {
         assert!(entry.ttl(h.core.clock.now()) <= 768 * 3600);
     }
 }
+
+/// An engine that is stuck keeps leases, but no token.
+#[tokio::test]
+async fn tokens_end_behind_any_number_of_stuck_leases() {
+    let (h, ledger) = start().await;
+    let owner = h.grant(Grant { policies: vec!["lend".to_owned()], ttl: 90_000, ..Grant::default() });
+    let owner = owner.await.unwrap();
+    for _ in 0..300 {
+        borrow(&h, &owner).await;
+    }
+    let token = h.grant(Grant { ttl: 700, ..Grant::default() }).await.unwrap();
+    ledger.stuck.store(true, Ordering::SeqCst);
+    h.clock.advance(SignedDuration::from_secs(750));
+    // One turn of each: the leases fill a page before the token.
+    h.core.expire_due().await.unwrap();
+    assert!(!is_good(&h, &token).await);
+    assert_eq!(count(&h, keys::TOKEN).await, 2, "root and the owner");
+    assert!((49..=50).contains(&h.core.metrics.tokens_behind.get()));
+    assert!(h.core.metrics.leases_behind.get() >= 149 && h.core.metrics.revocation_failures.get() >= 256);
+}

@@ -68,6 +68,16 @@ fn of_requests(core: &Arc<Core>) -> Vec<Metric> {
         counter("vault.token.creation", "Tokens made.", m.tokens_created.get()),
         counter("vault.token.revoke", "Tokens revoked.", m.tokens_revoked.get()),
         counter("vault.expire.revoke", "Leases revoked.", m.leases_revoked.get()),
+        gauge(
+            "strongroom.expire.tokens_behind_seconds",
+            "How long ago the tokens should have ended that are being ended.",
+            float(m.tokens_behind.get()),
+        ),
+        gauge(
+            "strongroom.expire.leases_behind_seconds",
+            "How long ago the leases should have ended that are being ended.",
+            float(m.leases_behind.get()),
+        ),
         counter("strongroom.expire.revoke_failures", "Revocations that failed.", m.revocation_failures.get()),
         counter("vault.quota.lease_count.violation", "Leases over a limit.", m.leases_refused.get()),
         counter("vault.quota.rate_limit.violation", "Requests over a rate limit.", m.rate_limited.get()),
