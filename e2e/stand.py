@@ -82,11 +82,14 @@ class Stand:
         self.enable("kv", "secret")
         self.vault("kv", "put", f"secret/{path}", "-", stdin=json.dumps(values))
 
-    def record_nodes(self):
-        """What the kubelets can do, as the operator would write it."""
-        nodes = [{"name": node, "kubeletVersion": version, "envFiles": gate_is_on(node)} for node, version in kubelets()]
-        record = json.dumps({"data": {"nodes": json.dumps({"nodes": nodes})}})
-        kube.kubectl("patch", "configmap", "strongroom-nodes", "--type=merge", "-p", record, namespace=NAMESPACE)
+    def wait_record(self):
+        """Until the operator's record says of every kubelet what it says itself."""
+        def is_right():
+            record = json.loads(kube.get("configmap", "strongroom-nodes", NAMESPACE).get("data", {}).get("nodes", "{}"))
+            seen = {(n["name"], n["kubeletVersion"], n.get("envFiles")) for n in record.get("nodes", [])}
+            return seen == {(node, version, gate_is_on(node)) for node, version in kubelets()}
+
+        kube.wait(is_right, "the operator's record of nodes is wrong", 90)
 
     def install(self):
         """Installs the chart, initialises, unseals and logs in; what an earlier run installed is taken as it is."""
@@ -99,7 +102,7 @@ class Stand:
             kept.write_text(json.dumps(self.keys))
             self.unseal()
             self.vault("login", "-no-print", self.keys["root_token"])
-            self.record_nodes()
+            self.wait_record()
         self.keys = json.loads(kept.read_text())
         self.trust()
 

@@ -12,7 +12,7 @@ def scenario_uninstall(stand):
     kube.wait(lambda: leftovers() == ["persistentvolumeclaims/data-strongroom-0"], lambda: f"left: {leftovers()}")
     stand.helm("install", "strongroom", CHART, "--values", VALUES)
     reopen(stand)
-    stand.record_nodes()
+    stand.wait_record()
     kube.expect(stand.vault("kv", "get", "-field=v", "secret/e2e/survivor") == "still here", "the secret is gone")
 
 

@@ -107,7 +107,7 @@ def scenario_gate_off(stand):
     """where a kubelet has EnvFiles off, the shim is taken: no container starts with an empty value"""
     kube.node("up", "node2", "EnvFiles=false")
     try:
-        stand.record_nodes()
+        stand.wait_record()
         with prepared(stand) as space:
             stand.apply(pod("careful", shell("one", "echo SECRET=$SECRET"), nodeName="node2"), space)
             kube.expect("fileKeyRef" not in kube.kubectl("get", "pod", "careful", "-o", "yaml", namespace=space), "fileKeyRef")
@@ -116,7 +116,7 @@ def scenario_gate_off(stand):
             kube.expect(done.returncode != 0 and "EnvFiles" in done.stderr, f"not refused: {done.stdout} {done.stderr}")
     finally:
         kube.node("down", "node2")
-        stand.record_nodes()
+        stand.wait_record()
 
 
 def prepared(stand, labels=None):
