@@ -35,6 +35,7 @@ test-clients: setup
 	tests/clients/vault-rs/run.py $(PROGRAM)
 	tests/clients/transit/run.py $(PROGRAM)
 	tests/clients/oidc/run.py $(PROGRAM)
+	tests/clients/openapi/run.py $(PROGRAM)
 
 # Scenarios on a real Kubernetes; see e2e/README.md. `make test-e2e SCENARIOS=logins` runs some of them.
 test-e2e:

@@ -147,7 +147,7 @@ fn routes() -> Vec<Route> {
     let mut routes = vec![
         Route::new("login", "Logs in with a role id and a secret id.", &[ROLE_ID, SECRET_ID])
             .open(Update, login::login),
-        Route::new("tidy/secret-id", "Removes expired secret ids.", &[]).on(Update, tidy::start),
+        Route::new("tidy/secret-id", "Removes expired secret ids.", &[]).on(Update, tidy::start).goes_on(),
         Route::new("role", "Lists the roles.", &[]).on(List, roles::list),
         Route::new("role/{role_name}", "Creates, changes, shows and deletes a role.", ROLE_FIELDS)
             .on(Read, roles::read)
@@ -187,7 +187,8 @@ fn secret_id_routes() -> Vec<Route> {
         .on(Update, secret_ids::look_up),
         Route::new("role/{role_name}/secret-id/destroy", "Destroys a secret id.", &[ROLE_NAME, SECRET_ID])
             .on(Update, secret_ids::destroy)
-            .on(Delete, secret_ids::destroy),
+            .on(Delete, secret_ids::destroy)
+            .asked(&[SECRET_ID]),
         Route::new(
             "role/{role_name}/secret-id-accessor/lookup",
             "Shows a secret id's properties by its accessor.",
@@ -200,6 +201,7 @@ fn secret_id_routes() -> Vec<Route> {
             &[ROLE_NAME, ACCESSOR],
         )
         .on(Update, secret_ids::destroy_accessor)
-        .on(Delete, secret_ids::destroy_accessor),
+        .on(Delete, secret_ids::destroy_accessor)
+        .asked(&[ACCESSOR]),
     ]
 }

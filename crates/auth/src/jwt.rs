@@ -233,7 +233,9 @@ fn routes() -> Vec<Route> {
             CALLBACK_FIELDS,
         )
         .open(Read, oidc::callback)
-        .open(Update, oidc::form),
-        Route::new("oidc/poll", "Not supported.", &[]).open(Update, oidc::poll),
+        .open(Update, oidc::form)
+        .asked(CALLBACK_FIELDS)
+        .bytes(),
+        Route::new("oidc/poll", "Not supported.", &[]).open(Update, oidc::poll).refuses(),
     ]
 }

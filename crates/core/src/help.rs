@@ -1,7 +1,7 @@
 //! `?help=1`: what a path takes, from its route's own declaration.
 
 use crate::pipeline::Routed;
-use crate::{Response, Route};
+use crate::{Response, Route, openapi};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -14,13 +14,14 @@ pub(crate) fn describe_mount(routed: &Routed) -> Response {
         mounted.entry.kind,
         mounted.full_path,
     );
-    for route in mounted.table.routes().iter().filter(|r| !r.operations.is_empty()) {
+    for route in mounted.table.routes().iter().filter(|r| !r.refuses) {
         let _ = write!(text, "\n    {}\n        {}\n", route.pattern.text(), route.summary);
     }
     Response::bare(json!({ "help": text, "see_also": null }))
 }
 
-pub(crate) fn describe(routed: &Routed, route: &Route) -> Response {
+/// What one of its routes takes, in words and as an OpenAPI document of its own.
+pub(crate) fn describe(routed: &Routed, route: &Route, version: &str) -> Response {
     let mut text =
         format!("Request:        {}\nMatching Route: {}\n\n", routed.mounted.full_path, route.pattern.text());
     let _ = writeln!(text, "{}\n", route.summary);
@@ -32,5 +33,6 @@ pub(crate) fn describe(routed: &Routed, route: &Route) -> Response {
     }
     let operations: Vec<&str> = route.operations.iter().map(|op| op.operation.as_str()).collect();
     let _ = write!(text, "\n## OPERATIONS\n\n    {}\n", operations.join(", "));
-    Response::bare(json!({ "help": text, "see_also": null }))
+    let openapi = openapi::of_route(&routed.mounted, route, version);
+    Response::bare(json!({ "help": text, "see_also": null, "openapi": openapi }))
 }

@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod mount;
 pub mod namespace;
 pub mod once;
+pub mod openapi;
 pub mod outbound;
 pub mod pattern;
 pub mod pipeline;
@@ -64,7 +65,7 @@ pub use namespace::{Namespace, NamespaceId};
 pub use pipeline::BodyForm;
 pub use request::{Remote, Request};
 pub use response::{Answer, Body, Grant, LeaseGrant, Renewed, Response};
-pub use route::{Access, Route, RouteTable};
+pub use route::{Access, Answers, Route, RouteTable};
 pub use strongroom_wire::{Map, Operation, Path, Value};
 pub use txn::{Record, Txn};
 

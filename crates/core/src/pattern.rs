@@ -33,6 +33,41 @@ impl Pattern {
         self.text
     }
 
+    /// Whether it captures something by this name.
+    pub fn captures(&self, name: &str) -> bool {
+        self.parameters().any(|(captured, _)| captured == name)
+    }
+
+    /// The names it captures, each with a regular expression for what it takes; that of `rest` is empty.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Name(name) => Some((*name, r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$")),
+            Segment::NameAt(name) => Some((*name, r"^[A-Za-z0-9_]([A-Za-z0-9_.@-]*[A-Za-z0-9_])?$")),
+            Segment::Any(name) => Some((*name, "^[^/]+$")),
+            Segment::Rest(name) => Some((*name, "")),
+        })
+    }
+
+    /// As OpenAPI writes it: `role/{name}`, `data/{path}`.
+    pub fn template(&self) -> String {
+        let written = self.segments.iter().map(|segment| match segment {
+            Segment::Literal(text) => (*text).to_owned(),
+            Segment::Name(name) | Segment::NameAt(name) | Segment::Any(name) | Segment::Rest(name) => {
+                format!("{{{name}}}")
+            }
+        });
+        written.collect::<Vec<_>>().join("/")
+    }
+
+    /// The literal segments.
+    pub fn literals(&self) -> impl Iterator<Item = &'static str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(text) => Some(*text),
+            _ => None,
+        })
+    }
+
     /// The first segment, if it is a literal.
     pub fn head(&self) -> Option<&'static str> {
         match self.segments.first() {
@@ -138,6 +173,16 @@ mod tests {
         assert_eq!(caps("login/{name:at}", "login/a@b"), Some(vec![("name", "a@b".into())]));
         assert_eq!(caps("x/{name:any}", "x/~"), Some(vec![("name", "~".into())]));
         assert_eq!(caps("x", "y"), None);
+    }
+
+    #[test]
+    fn parameters_say_what_is_matched() {
+        let pattern = Pattern::new("a/{x}/{y:at}/{z:any}/{w:rest}");
+        assert_eq!(pattern.template(), "a/{x}/{y}/{z}/{w}");
+        assert_eq!(pattern.parameters().map(|p| p.0).collect::<Vec<_>>(), ["x", "y", "z", "w"]);
+        assert_eq!(pattern.literals().collect::<Vec<_>>(), ["a"]);
+        assert!(pattern.captures("w") && !pattern.captures("a"));
+        assert_eq!(Pattern::new("").template(), "");
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl Core {
         }
         let (Some(routed), Some(route)) = (&case.routed, case.route()) else { return Err(case.unroutable()) };
         if case.operation == Operation::Help {
-            return Ok(Sent::plain(crate::help::describe(routed, route)));
+            return Ok(Sent::plain(crate::help::describe(routed, route, self.settings.version)));
         }
         let op = case.op().ok_or(Fault::Unsupported)?;
         let captures = routed.route.as_ref().map_or(&[][..], |(_, c)| c);

@@ -23,6 +23,17 @@ pub enum Access {
     Open,
 }
 
+/// What the body of an answer that is no error looks like, where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// The envelope, with what was asked for in `data`.
+    Envelope,
+    /// An object without the envelope.
+    Plain,
+    /// Whatever its content type says.
+    Bytes,
+}
+
 /// One operation of a route.
 #[derive(Clone)]
 pub struct Op {
@@ -43,8 +54,17 @@ pub struct Route {
     pub summary: &'static str,
     /// The fields it declares, path captures included.
     pub fields: &'static [Field],
+    /// Those of them that reading, listing and deleting take from the query; none for all, where nothing
+    /// is written here, and no field otherwise.
+    pub asked: Option<&'static [Field]>,
     /// Its operations.
     pub operations: Vec<Op>,
+    /// What answers look like.
+    pub answers: Answers,
+    /// What an update begins goes on after the answer, which is 202.
+    pub goes_on: bool,
+    /// Only there to say what would be right instead, so help and OpenAPI leave it out.
+    pub refuses: bool,
     /// Present where create and update differ.
     pub exists: Option<Exists>,
     /// Works while the server is sealed or not initialised.
@@ -72,7 +92,11 @@ impl Route {
             pattern: Pattern::new(pattern),
             summary,
             fields,
+            asked: None,
             operations: Vec::new(),
+            answers: Answers::Envelope,
+            goes_on: false,
+            refuses: false,
             exists: None,
             works_sealed: false,
             opened_with_metrics: false,
@@ -107,6 +131,41 @@ impl Route {
     #[must_use]
     pub fn exists(mut self, check: Exists) -> Self {
         self.exists = Some(check);
+        self
+    }
+
+    /// Takes these of its fields from the query when it is read, listed or deleted.
+    #[must_use]
+    pub fn asked(mut self, fields: &'static [Field]) -> Self {
+        self.asked = Some(fields);
+        self
+    }
+
+    /// Answers objects without the envelope.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.answers = Answers::Plain;
+        self
+    }
+
+    /// Answers with other things than JSON.
+    #[must_use]
+    pub fn bytes(mut self) -> Self {
+        self.answers = Answers::Bytes;
+        self
+    }
+
+    /// Answers 202 to updates, and goes on.
+    #[must_use]
+    pub fn goes_on(mut self) -> Self {
+        self.goes_on = true;
+        self
+    }
+
+    /// Says what would be right, and does nothing.
+    #[must_use]
+    pub fn refuses(mut self) -> Self {
+        self.refuses = true;
         self
     }
 
@@ -170,6 +229,17 @@ impl Route {
     pub fn operation(&self, operation: Operation) -> Option<&Op> {
         let wanted = if operation == Operation::Create { Operation::Update } else { operation };
         self.operations.iter().find(|op| op.operation == wanted)
+    }
+
+    /// The fields that the path does not capture and the operation takes.
+    pub fn taken(&self, operation: Operation) -> Vec<&'static Field> {
+        let is_written = self.operations.iter().any(|op| op.operation.writes());
+        let all = match (operation.writes(), self.asked) {
+            (false, Some(asked)) => asked,
+            (false, None) if is_written => &[],
+            _ => self.fields,
+        };
+        all.iter().filter(|field| !self.pattern.captures(field.name)).collect()
     }
 
     fn with(mut self, operation: Operation, access: Access, handler: Handler) -> Self {

@@ -14,21 +14,26 @@ pub(crate) fn routes() -> Vec<Route> {
             .root_only(),
         Route::new("in-flight-req", "The requests under way, but for reads of static secrets.", &[])
             .on(Read, in_flight)
-            .root_only(),
+            .root_only()
+            .plain(),
         Route::new("internal/counters/tokens", "How many service tokens there are.", &[]).on(Read, tokens),
         Route::new("internal/counters/entities", "How many entities there are.", &[]).on(Read, entities),
         Route::new("internal/counters/requests", "Requests by month; not counted.", &[])
             .on(Read, not_counted)
-            .root_only(),
+            .root_only()
+            .refuses(),
         Route::new("internal/counters/activity", "Clients by month; not counted.", &[])
             .on(Read, not_counted)
-            .root_only(),
+            .root_only()
+            .refuses(),
         Route::new("internal/counters/activity/{which}", "Clients by month; not counted.", &[])
             .on(Read, not_counted)
-            .root_only(),
+            .root_only()
+            .refuses(),
         Route::new("internal/counters/config", "Client counting; not supported.", &[])
             .on(Read, not_counted)
-            .root_only(),
+            .root_only()
+            .refuses(),
     ]
 }
 

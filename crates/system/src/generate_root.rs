@@ -12,26 +12,31 @@ use strongroom_wire::field::{Field, Kind};
 
 pub(crate) fn routes() -> Vec<Route> {
     use Operation::{Delete, Read, Update};
-    let route =
-        |pattern, summary, fields| Route::new(pattern, summary, fields).works_sealed().never_wrapped();
+    let route = |pattern, summary, fields| {
+        Route::new(pattern, summary, fields).works_sealed().never_wrapped().plain()
+    };
     vec![
         route("generate-root/attempt", "Starts, shows and cancels the making of a root token.", START_FIELDS)
             .open(Read, read)
             .open(Update, start)
-            .open(Delete, cancel),
+            .open(Delete, cancel)
+            .asked(&[NONCE]),
         route("generate-root/update", "Takes one share.", SHARE_FIELDS).open(Update, provide),
         route("generate-recovery-token/{rest:rest}", "Recovery tokens; not supported.", REST)
             .open(Read, no_recovery_token)
             .open(Update, no_recovery_token)
-            .open(Delete, no_recovery_token),
+            .open(Delete, no_recovery_token)
+            .refuses(),
     ]
 }
+
+const NONCE: Field = Field::new("nonce", Kind::Text, "The attempt to cancel; a token with sudo needs none.");
 
 const START_FIELDS: &[Field] = &[
     Field::new("otp", Kind::Text, "One-time password that covers the token; made here when left out.")
         .secret(),
     Field::new("pgp_key", Kind::Text, "Key to encrypt the token with; not supported."),
-    Field::new("nonce", Kind::Text, "The attempt to cancel; a token with sudo needs none."),
+    NONCE,
 ];
 
 const SHARE_FIELDS: &[Field] = &[

@@ -11,7 +11,8 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new("health", "The state of this node.", FIELDS)
             .open(Operation::Read, health)
             .works_sealed()
-            .never_wrapped(),
+            .never_wrapped()
+            .plain(),
     ]
 }
 

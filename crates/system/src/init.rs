@@ -15,7 +15,8 @@ pub(crate) fn routes() -> Vec<Route> {
             .open(Operation::Read, read)
             .open(Operation::Update, initialise)
             .works_sealed()
-            .never_wrapped(),
+            .never_wrapped()
+            .plain(),
     ]
 }
 

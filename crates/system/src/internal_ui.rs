@@ -25,7 +25,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 const PATH: &[Field] = &[Field::new("path", Kind::Text, "A path in the mount.")];
 
-async fn acl(call: &Call<'_>) -> Result<Option<Arc<Acl>>, Fault> {
+pub(crate) async fn acl(call: &Call<'_>) -> Result<Option<Arc<Acl>>, Fault> {
     match call.req.token {
         Some(token) => match call.core.rights(&token.entry).await {
             Ok(rights) => Ok(Some(rights.acl)),
@@ -37,18 +37,24 @@ async fn acl(call: &Call<'_>) -> Result<Option<Arc<Acl>>, Fault> {
     }
 }
 
+/// The mounts of a class that everybody may see, and those that the caller's policies reach.
+pub(crate) fn visible<'a>(call: &Call<'a>, acl: Option<&Acl>, class: Class) -> Vec<&'a Arc<Mounted>> {
+    let mut mounts = call.mounts().of(class);
+    mounts.retain(|m| {
+        m.entry.config.listing_visibility == "unauth"
+            || acl.is_some_and(|a| a.touches(&call.as_policies_have_it(&m.full_path)))
+    });
+    mounts
+}
+
 fn mounts(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let acl = acl(&call).await?;
-        let table = call.mounts();
-        let visible = |class: Class| -> Map {
-            let shown = table.of(class).into_iter().filter(|m| {
-                m.entry.config.listing_visibility == "unauth"
-                    || acl.as_ref().is_some_and(|a| a.touches(&call.as_policies_have_it(&m.full_path)))
-            });
+        let described = |class: Class| -> Map {
+            let shown = visible(&call, acl.as_deref(), class).into_iter();
             shown.map(|m| (m.entry.path.clone(), Value::Object(describe(m, acl.is_some())))).collect()
         };
-        Ok(Response::json(json!({ "auth": visible(Class::Auth), "secret": visible(Class::Secret) })))
+        Ok(Response::json(json!({ "auth": described(Class::Auth), "secret": described(Class::Secret) })))
     })
 }
 

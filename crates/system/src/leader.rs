@@ -10,7 +10,8 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new("leader", "Which node is active.", &[])
             .open(Operation::Read, leader)
             .works_sealed()
-            .never_wrapped(),
+            .never_wrapped()
+            .plain(),
         Route::new("ha-status", "The nodes of the cluster.", &[]).on(Operation::Read, nodes).top_level(),
     ]
 }

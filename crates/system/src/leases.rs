@@ -24,7 +24,9 @@ pub(crate) fn routes() -> Vec<Route> {
         )
         .on(Update, look_up)
         .sudo(List, listing::list),
-        Route::new("leases/tidy", "Removes leases whose token is gone.", &[]).on(Update, tidy::start),
+        Route::new("leases/tidy", "Removes leases whose token is gone.", &[])
+            .on(Update, tidy::start)
+            .goes_on(),
     ];
     for pattern in ["leases/renew/{url_lease_id:rest}", "renew/{url_lease_id:rest}"] {
         routes.push(Route::new(pattern, "Extends a lease.", RENEW_FIELDS).on(Update, renew));

@@ -30,6 +30,7 @@ mod rotate;
 mod seal;
 mod shares;
 mod snapshot;
+mod specs;
 mod token;
 mod tokens;
 mod tools;
@@ -99,6 +100,7 @@ fn routes() -> Vec<Route> {
         capabilities::routes(),
         explain::routes(),
         internal_ui::routes(),
+        specs::routes(),
         tokens::routes(),
         tools::routes(),
         locked_users::routes(),

@@ -13,6 +13,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new("metrics", "Counters and gauges of this node.", FIELDS)
             .on(Operation::Read, metrics)
             .never_wrapped()
+            .bytes()
             .opened_with_metrics(),
     ]
 }

@@ -9,30 +9,39 @@ use strongroom_wire::field::{Field, Kind};
 
 pub(crate) fn routes() -> Vec<Route> {
     use Operation::{Delete, Read, Update};
-    let route =
-        |pattern, summary, fields| Route::new(pattern, summary, fields).works_sealed().never_wrapped();
+    let route = |pattern, summary, fields| {
+        Route::new(pattern, summary, fields).works_sealed().never_wrapped().plain()
+    };
     vec![
         route("rekey/init", "Starts, shows and cancels a rekeying.", INIT_FIELDS)
             .open(Read, read)
             .open(Update, start)
-            .open(Delete, cancel),
+            .open(Delete, cancel)
+            .asked(&[NONCE]),
         route("rekey/update", "Takes one of the old shares.", SHARE_FIELDS).open(Update, provide),
         route("rekey/verify", "Takes one of the new shares back.", SHARE_FIELDS)
             .open(Read, read_verification)
             .open(Update, verify)
-            .open(Delete, restart_verification),
+            .open(Delete, restart_verification)
+            .asked(&[NONCE]),
         Route::new("rekey/backup", "Backups of new shares; not supported.", &[])
             .on(Read, no_backup)
-            .on(Delete, no_backup),
+            .on(Delete, no_backup)
+            .refuses(),
         Route::new("rekey/recovery-key-backup", "Backups of recovery shares; not supported.", &[])
             .on(Read, no_backup)
-            .on(Delete, no_backup),
+            .on(Delete, no_backup)
+            .refuses(),
         route("rekey-recovery-key/{rest:rest}", "Rekeying a recovery key; not supported.", REST)
             .open(Read, no_recovery_key)
             .open(Update, no_recovery_key)
-            .open(Delete, no_recovery_key),
+            .open(Delete, no_recovery_key)
+            .refuses(),
     ]
 }
+
+const NONCE: Field =
+    Field::new("nonce", Kind::Text, "The operation to cancel; a token with sudo needs none.");
 
 const INIT_FIELDS: &[Field] = &[
     Field::new("secret_shares", Kind::Int, "How many new shares there shall be."),
@@ -41,7 +50,7 @@ const INIT_FIELDS: &[Field] = &[
     Field::new("pgp_keys", Kind::List, "Keys to encrypt the shares with; not supported."),
     Field::new("backup", Kind::Bool, "Keep encrypted shares in the store; not supported."),
     Field::new("stored_shares", Kind::Int, "Of seals that open by themselves; not supported."),
-    Field::new("nonce", Kind::Text, "The operation to cancel; a token with sudo needs none."),
+    NONCE,
 ];
 
 const SHARE_FIELDS: &[Field] = &[

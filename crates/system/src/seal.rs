@@ -14,11 +14,13 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new("seal-status", "The state of the seal.", &[])
             .open(Operation::Read, status)
             .works_sealed()
-            .never_wrapped(),
+            .never_wrapped()
+            .plain(),
         Route::new("unseal", "Takes one share of the unseal key.", UNSEAL_FIELDS)
             .open(Operation::Update, unseal)
             .works_sealed()
-            .never_wrapped(),
+            .never_wrapped()
+            .plain(),
         Route::new("seal", "Seals the server.", &[]).sudo(Operation::Update, seal).works_sealed(),
     ]
 }

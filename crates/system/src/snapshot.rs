@@ -16,7 +16,8 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new("storage/raft/snapshot", "Saves and restores the whole store.", &[])
             .on(Read, save)
             .on(Update, restore)
-            .raw_body(),
+            .raw_body()
+            .bytes(),
         Route::new("storage/raft/snapshot-force", "Restores a snapshot of whatever root key.", &[])
             .on(Update, restore_any)
             .raw_body(),
@@ -24,7 +25,8 @@ pub(crate) fn routes() -> Vec<Route> {
             .on(Read, no_raft)
             .on(List, no_raft)
             .on(Update, no_raft)
-            .on(Delete, no_raft),
+            .on(Delete, no_raft)
+            .refuses(),
     ]
 }
 

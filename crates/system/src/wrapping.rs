@@ -17,6 +17,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new("wrapping/lookup", "What a wrapping token stands for.", FIELDS)
             .open(Read, look_up)
             .open(Update, look_up)
+            .asked(FIELDS)
             .never_wrapped(),
         Route::new("wrapping/unwrap", "Gives the answer that a wrapping token keeps, once.", FIELDS)
             .open(Update, unwrap)

@@ -30,6 +30,7 @@ pub(super) fn route() -> Route {
         .on(Operation::Patch, |call| Box::pin(patch(call)))
         .on(Operation::Delete, |call| Box::pin(delete(call)))
         .exists(|call| Box::pin(versioned::exists(call)))
+        .asked(&[VERSION_FIELD])
 }
 
 async fn read(mut call: Call<'_>) -> Result<Response, Fault> {

@@ -26,7 +26,8 @@ pub(super) fn table() -> RouteTable {
         .on(Operation::Read, |call| Box::pin(astray(call)))
         .on(Operation::Update, |call| Box::pin(astray(call)))
         .on(Operation::Delete, |call| Box::pin(astray(call)))
-        .on(Operation::List, |call| Box::pin(astray(call)));
+        .on(Operation::List, |call| Box::pin(astray(call)))
+        .refuses();
     RouteTable::new(vec![
         data::route(),
         metadata::route(),

@@ -15,7 +15,8 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new("lookup", "Shows a token's record.", by_token)
             .on(Operation::Update, lookup)
-            .on(Operation::Read, lookup),
+            .on(Operation::Read, lookup)
+            .asked(by_token),
         Route::new("lookup-self", "Shows the record of the caller's token.", by_token)
             .on(Operation::Read, lookup_self)
             .on(Operation::Update, lookup_self),

@@ -13,7 +13,8 @@ static RUNNING: AtomicBool = AtomicBool::new(false);
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new("tidy", "Removes what tokens that are gone have left in the indexes.", &[])
-            .on(Operation::Update, tidy),
+            .on(Operation::Update, tidy)
+            .goes_on(),
     ]
 }
 

@@ -39,7 +39,9 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new("oidc/provider/{name}/authorize", "Lets an application know who the caller is.", FIELDS)
             .on(Operation::Read, authorize)
-            .on(Operation::Update, authorize),
+            .on(Operation::Update, authorize)
+            .asked(FIELDS)
+            .plain(),
     ]
 }
 

@@ -17,9 +17,11 @@ const CACHE_CONTROL: &str = "max-age=300";
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new("oidc/.well-known/openid-configuration", "What verifies identity tokens.", &[])
-            .open(Operation::Read, configuration),
+            .open(Operation::Read, configuration)
+            .plain(),
         Route::new("oidc/.well-known/keys", "The public keys of identity tokens.", &[])
-            .open(Operation::Read, keys),
+            .open(Operation::Read, keys)
+            .plain(),
     ]
 }
 

@@ -18,7 +18,8 @@ const FIELDS: &[Field] = &[
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new("oidc/introspect", "Whether an identity token still holds.", FIELDS)
-            .on(Operation::Update, introspect),
+            .on(Operation::Update, introspect)
+            .plain(),
     ]
 }
 

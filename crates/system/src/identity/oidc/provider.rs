@@ -85,9 +85,11 @@ pub(super) fn routes() -> Vec<Route> {
             "What applications need to know of a provider.",
             &[NAME],
         )
-        .open(Read, configuration),
+        .open(Read, configuration)
+        .plain(),
         Route::new("oidc/provider/{name}/.well-known/keys", "The public keys of a provider.", &[NAME])
-            .open(Read, keys),
+            .open(Read, keys)
+            .plain(),
     ]
 }
 

@@ -35,7 +35,8 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new("oidc/provider/{name}/token", "Gives an application the tokens of a user.", FIELDS)
             .open(Operation::Update, exchange)
-            .never_wrapped(),
+            .never_wrapped()
+            .plain(),
     ]
 }
 

@@ -18,7 +18,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new("oidc/provider/{name}/userinfo", "What an application may know of its user.", &[NAME])
             .open(Operation::Read, userinfo)
             .open(Operation::Update, userinfo)
-            .never_wrapped(),
+            .never_wrapped()
+            .plain(),
     ]
 }
 
