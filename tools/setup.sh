@@ -42,6 +42,7 @@ unpacked() {
 cluster_tools() {
   need_packages busybox-static iproute2 libseccomp2 nftables openssl procps python3 util-linux
   unpacked .tools/cluster/debian containerd containernetworking-plugins etcd-server runc
+  unpacked .tools/cluster/registry docker-registry
 }
 
 case "${1:-test}" in

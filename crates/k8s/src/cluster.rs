@@ -3,6 +3,7 @@
 use crate::api::{Api, text};
 use crate::lower::Settings;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 /// The ConfigMap with settings.
 pub(crate) const CONFIG: &str = "strongroom-config";
@@ -12,7 +13,7 @@ pub(crate) const NODES: &str = "strongroom-nodes";
 pub(crate) const LOOKED: &str = "strongroom.io/looked";
 
 /// A record that nobody has renewed for so long is none: there may be nodes that it does not know.
-const STALE: SignedDuration = SignedDuration::from_secs(90);
+pub(crate) const STALE: SignedDuration = SignedDuration::from_secs(90);
 
 /// The path of a ConfigMap.
 pub(crate) fn config_map(namespace: &str, name: &str) -> String {
@@ -30,9 +31,8 @@ pub(crate) async fn settings(api: &Api, namespace: &str, now: Timestamp) -> Resu
         Err(error) if error.is_absent() => return Ok(settings),
         Err(error) => return Err(format!("cannot read the ConfigMap {NODES}: {error}")),
     };
-    let looked =
-        nodes.pointer("/metadata/annotations").and_then(|all| all.get(LOOKED)?.as_str()?.parse().ok());
-    let is_fresh = looked.is_some_and(|looked: Timestamp| now.duration_since(looked) < STALE);
+    let looked = looked(&nodes);
+    let is_fresh = looked.is_some_and(|looked| now.duration_since(looked) < STALE);
     let record = text(&nodes, "/data/nodes");
     if is_fresh && !record.is_empty() {
         settings.set("nodes", record).map_err(|why| format!("the ConfigMap {NODES}: {why}"))?;
@@ -40,4 +40,9 @@ pub(crate) async fn settings(api: &Api, namespace: &str, now: Timestamp) -> Resu
         settings.nodes = None;
     }
     Ok(settings)
+}
+
+/// When the operator last looked, as the ConfigMap [`NODES`] says.
+pub(crate) fn looked(nodes: &Value) -> Option<Timestamp> {
+    nodes.pointer("/metadata/annotations")?.get(LOOKED)?.as_str()?.parse().ok()
 }

@@ -138,12 +138,12 @@ fn beyond_file_key_ref(consumer: &Consumer) -> Option<Problem> {
             "list the keys (keys: [...]), or use the target shim (annotation strongroom.io/target: shim)",
         )
     });
-    let secrets = |parts: &[Part]| parts.iter().filter(|part| !matches!(part, Part::Text(_))).count();
-    let composed = consumer.env.iter().find(|one| secrets(&one.parts) > 1).map(|one| {
+    let takes_variable = |parts: &[Part]| parts.iter().any(|part| matches!(part, Part::Variable(_)));
+    let composed = consumer.env.iter().find(|one| takes_variable(&one.parts)).map(|one| {
         Problem::new(
             &format!("{}.env[{}]", consumer.path(), one.index),
-            "the value is made of several references",
-            "give each a variable of its own and put them together with $(NAME), or use the target shim",
+            "the value is made of a reference and of another variable",
+            "give the reference a variable of its own and put them together with $(NAME), or use the target shim",
         )
     });
     whole.or(composed)

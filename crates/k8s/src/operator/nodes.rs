@@ -2,7 +2,7 @@
 
 use crate::api::exchange::{Origin, Trust};
 use crate::api::{Api, bearer, set, text};
-use crate::cluster::{LOOKED, NODES, config_map};
+use crate::cluster::{self, LOOKED, NODES, config_map};
 use crate::lower::{NodeRecord, NodeState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -29,6 +29,9 @@ pub(super) struct Survey {
     token: PathBuf,
     /// By what changes when a kubelet does.
     known: BTreeMap<String, (bool, Instant)>,
+    /// What an operator before this one wrote, until this one has asked for itself: its start is no reason to know
+    /// less.
+    before: Option<NodeRecord>,
 }
 
 /// A node as the API server tells of it.
@@ -41,7 +44,7 @@ struct Node {
 
 impl Survey {
     pub(super) fn new(namespace: &str, authority: PathBuf, token: PathBuf) -> Self {
-        Self { namespace: namespace.to_owned(), authority, token, known: BTreeMap::new() }
+        Self { namespace: namespace.to_owned(), authority, token, known: BTreeMap::new(), before: None }
     }
 
     /// Looks at all nodes and writes the record, first with new nodes as unknown, then with what their kubelets say.
@@ -49,6 +52,9 @@ impl Survey {
         let listed = api.items("/api/v1/nodes", "").await.map_err(|error| error.to_string())?;
         let nodes: Vec<Node> = listed.iter().map(Node::read).collect();
         self.known.retain(|incarnation, _| nodes.iter().any(|node| node.incarnation == *incarnation));
+        if self.known.is_empty() {
+            self.before = self.fresh(api, clock.now()).await?;
+        }
         self.write(api, &nodes, clock.now()).await?;
         let mut asked = JoinSet::new();
         for node in &nodes {
@@ -71,22 +77,32 @@ impl Survey {
                 }
             }
         }
+        self.before = None;
         self.write(api, &nodes, clock.now()).await
+    }
+
+    /// The record as it stands, if somebody has looked lately.
+    async fn fresh(&self, api: &Api, now: Timestamp) -> Result<Option<NodeRecord>, String> {
+        let map = api.get(&config_map(&self.namespace, NODES)).await.map_err(|error| error.to_string())?;
+        let is_fresh = cluster::looked(&map).is_some_and(|at| now.duration_since(at) < cluster::STALE);
+        Ok(serde_json::from_str(text(&map, "/data/nodes")).ok().filter(|_| is_fresh))
     }
 
     /// Writes the record if it is another, or old.
     async fn write(&self, api: &Api, nodes: &[Node], now: Timestamp) -> Result<(), String> {
         let state = |node: &Node| {
-            let env_files = self.known.get(&node.incarnation).map(|(is_on, _)| *is_on);
-            NodeState { env_files, ..node.state.clone() }
+            let known = self.known.get(&node.incarnation).map(|(is_on, _)| *is_on);
+            let before = self.before.iter().flat_map(|record| &record.nodes).find(|one| {
+                (&one.name, &one.kubelet_version) == (&node.state.name, &node.state.kubelet_version)
+            });
+            NodeState { env_files: known.or(before.and_then(|one| one.env_files)), ..node.state.clone() }
         };
         let mut record = NodeRecord { nodes: nodes.iter().map(state).collect() };
         record.nodes.sort_by(|one, other| one.name.cmp(&other.name));
         let record = serde_json::to_string(&record).map_err(|error| error.to_string())?;
         let path = config_map(&self.namespace, NODES);
         let mut map = api.get(&path).await.map_err(|error| error.to_string())?;
-        let looked =
-            map.pointer("/metadata/annotations").and_then(|all| all.get(LOOKED)?.as_str()?.parse().ok());
+        let looked = cluster::looked(&map);
         let is_fresh = looked.is_some_and(|at: Timestamp| now.duration_since(at) < RENEWAL);
         if is_fresh && text(&map, "/data/nodes") == record {
             return Ok(());
