@@ -42,6 +42,8 @@ pub struct Certificate {
     pub not_after: u64,
     /// Whether it may issue certificates.
     pub is_authority: bool,
+    /// How many authorities may stand between it and the certificates at the end; none for any number.
+    pub path_length: Option<u8>,
     /// What its key may be used for; none for anything.
     pub extended_usages: Option<Vec<String>>,
     /// Identifier of its key; empty without one.
@@ -127,7 +129,10 @@ impl Certificate {
         let value = extension.extn_value.as_bytes();
         match extension.extn_id {
             ALTERNATIVE_NAMES => self.read_names(GeneralNames::from_der(value)?),
-            BASIC_CONSTRAINTS => self.is_authority |= BasicConstraints::from_der(value)?.ca,
+            BASIC_CONSTRAINTS => {
+                let constraints = BasicConstraints::from_der(value)?;
+                (self.is_authority, self.path_length) = (constraints.ca, constraints.path_len_constraint);
+            }
             EXTENDED_KEY_USAGE => {
                 let usages = ExtendedKeyUsage::from_der(value)?.0;
                 self.extended_usages = Some(usages.iter().map(ToString::to_string).collect());

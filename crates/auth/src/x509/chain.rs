@@ -10,8 +10,8 @@ use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, anchor_
 pub struct Chain(pub Vec<Certificate>);
 
 /// The chain from a client's certificate over those it has shown beside it to one of the authorities, if
-/// there is one that holds at this time. Validity, signatures, name constraints and the use for client
-/// authentication are checked along it, the authority's own dates too.
+/// there is one that holds at this time. Validity, signatures, name constraints, lengths and the use for
+/// client authentication are checked along it, the authority's own dates and length too.
 pub fn client_chain(
     own: &Certificate,
     shown: &[Vec<u8>],
@@ -38,7 +38,9 @@ pub fn client_chain(
         chain.push(certificate);
     }
     let last = chain.last()?;
-    let anchor = trusted.into_iter().find(|c| last.is_issued_by(c) && has_key(c, path.anchor()))?;
+    let mut anchors = trusted.into_iter().filter(|c| last.is_issued_by(c) && has_key(c, path.anchor()));
+    // webpki takes of an anchor its name, its key and its constraints of names, and no more.
+    let anchor = anchors.find(|c| c.path_length.is_none_or(|most| chain.len() <= usize::from(most) + 1))?;
     chain.push(anchor.clone());
     Some(Chain(chain))
 }

@@ -41,6 +41,21 @@ async fn intermediates_are_taken_from_the_client() {
     assert_eq!(b.status(&[&client(&root, "a", |_| {})]).await, 400);
 }
 
+/// An authority that may issue no authorities is trusted for no more than that.
+#[tokio::test]
+async fn the_length_of_chains_is_bounded_by_the_authority() {
+    for (longest, direct, by_another) in [(0, 200, 400), (1, 200, 200)] {
+        let mut params = authority_params("root");
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Constrained(longest));
+        let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let between = authority_params("between");
+        let between = CertifiedIssuer::signed_by(between, KeyPair::generate().unwrap(), &root).unwrap();
+        let b = Bench::with_role(&root, json!({})).await;
+        assert_eq!(b.status(&[&client(&root, "a", |_| {})]).await, direct);
+        assert_eq!(b.status(&[&client(&between, "a", |_| {}), between.as_ref()]).await, by_another);
+    }
+}
+
 #[tokio::test]
 async fn who_is_no_authority_vouches_for_nobody() {
     let root = authority("root");
