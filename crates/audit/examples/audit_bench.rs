@@ -125,6 +125,7 @@ impl Read {
                 accessor,
                 display_name: "approle",
                 policies: &self.policies,
+                namespace: "root",
                 token_policies: &self.policies,
                 policy_results: Some((true, vec![("app", "acl")])),
                 token_type: "service",

@@ -18,7 +18,7 @@ impl ClientIds {
     }
 
     /// Writes the id of a caller, if the caller has a token.
-    pub(crate) fn write(&self, request: &mut Object<'_>, auth: &AuthView<'_>, namespace: &str) {
+    pub(crate) fn write(&self, request: &mut Object<'_>, auth: &AuthView<'_>) {
         if !auth.entity_id.is_empty() {
             request.text("client_id", auth.entity_id);
             return;
@@ -26,7 +26,7 @@ impl ClientIds {
         if auth.client_token.is_empty() || auth.token_policies.is_empty() {
             return;
         }
-        let rights = rights(auth.token_policies, namespace);
+        let rights = rights(auth.token_policies, auth.namespace);
         let id = self.cache.get(rights.as_bytes(), || encoded(&digest::sha256(rights.as_bytes())));
         let id = id.get(..ENCODED).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default();
         request.text("client_id", id);
@@ -36,7 +36,7 @@ impl ClientIds {
 /// Characters of a SHA-256 in base64.
 const ENCODED: usize = 44;
 
-/// Sorted policies and the namespace, joined as Vault joins them.
+/// Sorted policies and the token's namespace, joined as Vault joins them.
 fn rights(policies: &[String], namespace: &str) -> String {
     let mut text = if policies.is_sorted() {
         policies.join("\x7f")

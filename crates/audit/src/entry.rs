@@ -41,6 +41,8 @@ pub struct AuthView<'a> {
     pub policies: &'a [String],
     /// Policies of the token itself.
     pub token_policies: &'a [String],
+    /// Id of the token's namespace, whose policies these are. It may lie above that of the request.
+    pub namespace: &'a str,
     /// Policies through identity.
     pub identity_policies: &'a [String],
     /// Whether policy allowed the request, and the policies whose rule allowed it (`policy_results`).

@@ -39,7 +39,7 @@ impl Format {
         let mut line = Object::open(out);
         time(line.key("time"), entry.time);
         if let Some(auth) = &entry.auth {
-            let write = |out: &mut Vec<u8>| self.auth(out, auth, entry.request.namespace.0, Role::Caller);
+            let write = |out: &mut Vec<u8>| self.auth(out, auth, Role::Caller);
             told::say(line.key("auth"), again, told.as_deref_mut().map(|t| &mut t.auth), write);
         }
         line.text("error", entry.error);
@@ -62,7 +62,7 @@ impl Format {
         }
     }
 
-    fn auth(&self, out: &mut Vec<u8>, auth: &AuthView<'_>, namespace: &str, role: Role) {
+    fn auth(&self, out: &mut Vec<u8>, auth: &AuthView<'_>, role: Role) {
         let mut o = Object::open(out);
         self.accessor(&mut o, "accessor", auth.accessor);
         self.token(&mut o, "client_token", auth.client_token);
@@ -84,7 +84,7 @@ impl Format {
         }
         o.texts("policies", auth.policies);
         if let Some((allowed, granting)) = &auth.policy_results {
-            policy_results(o.key("policy_results"), *allowed, granting, namespace);
+            policy_results(o.key("policy_results"), *allowed, granting, auth.namespace);
         }
         if role == Role::Caller {
             o.number("remaining_uses", auth.remaining_uses);
@@ -100,7 +100,7 @@ impl Format {
         let mut o = Object::open(out);
         o.text("client_certificate_serial_number", request.client_certificate_serial_number);
         if let Some(auth) = auth {
-            self.client_ids.write(&mut o, auth, request.namespace.0);
+            self.client_ids.write(&mut o, auth);
         }
         self.token(&mut o, "client_token", request.client_token);
         self.accessor(&mut o, "client_token_accessor", request.client_token_accessor);
@@ -132,7 +132,7 @@ impl Format {
     fn response(&self, out: &mut Vec<u8>, response: &ResponseView<'_>, request: &RequestView<'_>) {
         let mut o = Object::open(out);
         if let Some(auth) = &response.auth {
-            self.auth(o.key("auth"), auth, request.namespace.0, Role::Granted);
+            self.auth(o.key("auth"), auth, Role::Granted);
         }
         self.response_data(&mut o, response);
         mount(&mut o, request);

@@ -105,7 +105,7 @@ fn request_view(case: &Case) -> RequestView<'_> {
         wrap_ttl: case.request.wrap_ttl.unwrap_or(0),
         headers: Vec::new(),
         namespace: case.named(),
-        client_certificate_serial_number: "",
+        client_certificate_serial_number: &case.certificate_serial,
     }
 }
 
@@ -140,6 +140,7 @@ fn auth_view<'a>(token: &'a str, entry: &'a TokenEntry, issued: &'a str) -> Auth
         display_name: &entry.display_name,
         policies: &entry.policies,
         token_policies: &entry.policies,
+        namespace: entry.namespace.as_str(),
         identity_policies: &[],
         policy_results: None,
         metadata: entry.meta.as_ref(),

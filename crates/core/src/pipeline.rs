@@ -115,6 +115,7 @@ impl Core {
             request.path = request.path.below(skip);
         }
         let routed = if lost { None } else { find_route(&space, request.path.as_str()) };
+        let certificate_serial = request.certificate_serial().unwrap_or_default();
         Case {
             space,
             lost,
@@ -125,6 +126,7 @@ impl Core {
             operation,
             token: None,
             token_issued: String::new(),
+            certificate_serial,
             allowed: false,
             rights: None,
             looked: None,

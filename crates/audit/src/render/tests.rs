@@ -135,6 +135,7 @@ fn tells_who_asked() {
         display_name: "token",
         policies: &names,
         token_policies: &names,
+        namespace: "root",
         policy_results: Some((true, vec![("sudo", "acl")])),
         metadata: Some(&metadata),
         remaining_uses: 3,
@@ -160,6 +161,11 @@ fn tells_who_asked() {
     assert_eq!(value["response"]["auth"], expected);
     // From an entry that Vault's vendor published for a token with these policies.
     assert_eq!(value["request"]["client_id"], "PWa2+llmKWwgQ1Fjaxmh5/v+qc+EntehUSliX0+67DY=");
+    // Wherever the token is used, it is the same client, and its policies are those of its own namespace.
+    let below = Entry { request: RequestView { namespace: ("abc123", "team/"), ..request() }, ..both };
+    let below = parsed(&format(), &below);
+    assert_eq!(below["request"]["client_id"], value["request"]["client_id"]);
+    assert_eq!(below["auth"], value["auth"]);
 }
 
 #[test]

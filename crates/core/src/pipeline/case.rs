@@ -28,6 +28,8 @@ pub(crate) struct Case {
     pub(crate) token: Option<Token>,
     /// RFC 3339; for the audit trail.
     pub(crate) token_issued: String,
+    /// Of the certificate that the client has shown; for the audit trail.
+    pub(crate) certificate_serial: String,
     pub(crate) allowed: bool,
     /// What the token may do; known once it was asked, never on open routes.
     pub(crate) rights: Option<Rights>,
