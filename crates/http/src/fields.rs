@@ -6,16 +6,21 @@ use crate::{json_limits, query};
 use serde::de::IgnoredAny;
 use strongroom_wire::{Map, Value};
 
-/// The fields of a body: JSON whatever its media type says, unless it says form and does not look
-/// like an object. Nothing and `null` are no fields.
+/// The fields of a body: JSON whatever its media type says, unless it says form and does not look like
+/// JSON. Nothing and `null` are no fields.
 pub(crate) fn decode(bytes: &[u8], media_type: Option<&str>, limits: &JsonLimits) -> Result<Map, Refusal> {
     let first = bytes.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
     let Some(first) = first else { return Ok(Map::new()) };
-    if *first != b'{' && media_type == Some("application/x-www-form-urlencoded") {
+    // curl says form unless it is told otherwise, and what is taken for the name of a field is shown in audit
+    // entries: JSON behind a byte order mark, or that is no object, is refused as JSON.
+    let like_json = matches!(first, b'{' | b'[' | b'"') || bytes.starts_with(BYTE_ORDER_MARK);
+    if !like_json && media_type == Some("application/x-www-form-urlencoded") {
         return form(bytes, limits);
     }
     json(bytes, limits)
 }
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Checks a body as a listener does: its fields, or the message that its sender gets.
 pub fn check(bytes: &[u8], media_type: Option<&str>, limits: &JsonLimits) -> Result<Map, String> {
@@ -58,11 +63,19 @@ fn form(bytes: &[u8], limits: &JsonLimits) -> Result<Map, Refusal> {
     if pairs > limits.entries {
         return Err(Refusal::invalid(format!("the form has more than {} entries", limits.entries)));
     }
+    // A secret sent by mistake, in the place of the fields.
+    if !text.contains('=') {
+        return Err(no_fields());
+    }
     let map = query::fields(text.trim());
     if map.keys().any(|name| strongroom_wire::json::is_reserved(name)) {
         return Err(Refusal::invalid(json_limits::Exceeded::Reserved.to_string()));
     }
-    if map.is_empty() { Err(Refusal::invalid("the form has no fields, as in name=value")) } else { Ok(map) }
+    if map.is_empty() { Err(no_fields()) } else { Ok(map) }
+}
+
+fn no_fields() -> Refusal {
+    Refusal::invalid("the form has no fields, as in name=value")
 }
 
 #[cfg(test)]
@@ -123,6 +136,15 @@ mod tests {
     fn the_first_object_and_the_last_key_count() {
         assert_eq!(of("{\"a\":\"1\"}{\"a\":\"2\"}", None), Ok(json!({"a": "1"})));
         assert_eq!(of("{\"k\":\"first\",\"k\":\"second\"}", None), Ok(json!({"k": "second"})));
+    }
+
+    /// What is taken for the name of a field stands in the clear in audit entries.
+    #[test]
+    fn no_secret_becomes_the_name_of_a_field() {
+        for text in ["\u{feff}{\"password\":\"a=b\"}", "[\"a=b\"]", "\"a=b\"", " \n[1]", "hunter2", "null"] {
+            assert!(of(text, FORM).is_err() || of(text, FORM) == Ok(json!({})), "{text}");
+        }
+        assert_eq!(of("a=&b", FORM), Ok(json!({"a": "", "b": ""})));
     }
 
     #[test]
