@@ -90,7 +90,7 @@ pub(super) async fn add_user_info(
     let answer = core.outbound.send(request).await;
     let said = answer.ok().filter(|a| a.status == 200).and_then(|a| json::read::<Map>(&a.body).ok());
     // Who another subject is, is of no interest (OpenID Connect Core, section 5.3.2).
-    let said = said.filter(|said| said.get("sub") == token.claim("sub"));
+    let said = said.filter(|said| said.get("sub").is_some_and(|sub| token.claim("sub") == Some(sub)));
     let Some(said) = said else {
         tracing::warn!(url = provider.userinfo_endpoint, "a provider says nothing of a user");
         return;

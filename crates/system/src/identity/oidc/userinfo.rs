@@ -86,7 +86,10 @@ async fn answer(
     if !client.admits(call.txn, mount, &subject).await? {
         return refuse(ACCESS_DENIED_TO_CLAIMS, "identity entity not authorized by client assignment");
     }
-    let claims = scope_claims(call.txn, mount, &access.scopes, &subject).await?;
+    // What the provider supports no more, the token asks for in vain.
+    let scopes: Vec<String> =
+        access.scopes.iter().filter(|scope| provider.scopes_supported.contains(scope)).cloned().collect();
+    let claims = scope_claims(call.txn, mount, &scopes, &subject).await?;
     Ok(claims.map(|mut claims| {
         claims.insert("sub".to_owned(), subject.entity().id.clone().into());
         Value::Object(claims)

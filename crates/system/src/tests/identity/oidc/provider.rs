@@ -52,6 +52,10 @@ async fn scopes_say_what_an_application_may_know() {
     }
     let access = text(&reply, "/access_token");
     assert_eq!(userinfo(&h, &access).await.body, json!({"sub": entity, "name": name}));
+    // What is not supported any more is not told any more, though the token was given for it.
+    let provider = json!({"scopes_supported": "groups"});
+    assert_eq!(write(&h, "identity/oidc/provider/default", provider).await, 204);
+    assert_eq!(userinfo(&h, &access).await.body, json!({"sub": entity}));
     later(&h, 120);
     assert_eq!(userinfo(&h, &access).await.status, 403);
 }
