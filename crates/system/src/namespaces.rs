@@ -162,6 +162,10 @@ fn check_name(name: &str) -> Result<(), Fault> {
     if name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return refuse("white space and control characters are not allowed");
     }
+    // Whoever stands between client and server goes up at these.
+    if matches!(name, "." | "..") {
+        return refuse("no path could name it");
+    }
     // Policies give these a meaning of their own.
     if name.contains('*') || name == "+" {
         return refuse("policies could not name it: leave \"*\" out, and do not call it \"+\"");
@@ -250,12 +254,25 @@ mod tests {
     /// The class of CVE-2026-55775: no name stands for another namespace.
     #[test]
     fn names_that_mean_something_else_are_refused() {
-        for bad in
-            ["", "root", "ROOT", "Sys", "auth", "a b", "a\n", "+", "a*", "*", "api-lock", &"a".repeat(129)]
-        {
+        for bad in [
+            "",
+            "root",
+            "ROOT",
+            "Sys",
+            "auth",
+            "a b",
+            "a\n",
+            "+",
+            ".",
+            "..",
+            "a*",
+            "*",
+            "api-lock",
+            &"a".repeat(129),
+        ] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
-        for good in ["a", "team-1", "a.b", "..", "rooted", "a+b", "\u{fc}"] {
+        for good in ["a", "team-1", "a.b", "...", "rooted", "a+b", "\u{fc}"] {
             assert!(check_name(good).is_ok(), "{good:?}");
         }
     }

@@ -355,6 +355,38 @@ async fn nothing_is_written_into_a_namespace_that_is_gone() {
     assert!(!h.core.txn().exists(&key).await.unwrap());
 }
 
+/// Whatever bore the name of a namespace that is gone means nothing in the next one of that name.
+#[tokio::test]
+async fn a_namespace_made_again_knows_nothing_of_the_one_before() {
+    let h = furnished().await;
+    let (service, accessor) = powerful(&h, "t2/").await;
+    let batch = json!({"policies": "all", "type": "batch"});
+    let batch = h.call(Operation::Update, "t2/auth/token/create", batch).await.at("/auth/client_token");
+    let mut wrap = h.request(Some(&h.root), Operation::Update, "t2/sys/wrapping/wrap", json!({"a": 1}));
+    wrap.wrap_ttl = Some(60);
+    let wrapped = h.send(wrap).await.at("/wrap_info/token");
+    let (batch, wrapped) = (batch.as_str().unwrap(), wrapped.as_str().unwrap());
+    // They are remembered as good.
+    for token in [&service, batch] {
+        assert_eq!(h.call_as(Some(token), Operation::Read, "t2/sys/mounts", Value::Null).await.status, 200);
+    }
+    assert_eq!(delete(&h, "sys/namespaces/t2").await, 204);
+    assert_eq!(write(&h, "sys/namespaces/t2", json!({})).await, 200);
+    assert_eq!(write(&h, "t2/sys/policies/acl/all", json!({"policy": ALL})).await, 204);
+    for _ in 0..2 {
+        for token in [&service, batch, wrapped] {
+            for path in ["t2/sys/mounts", "sys/mounts"] {
+                let reply = h.call_as(Some(token), Operation::Read, path, Value::Null).await;
+                assert_eq!(reply.status, 403, "{path}");
+            }
+            assert!(h.core.find_token(token).await.unwrap().is_none());
+        }
+        assert_eq!(write(&h, "t2/sys/wrapping/unwrap", json!({"token": wrapped})).await, 400);
+        assert_eq!(write(&h, "t2/auth/token/lookup-accessor", json!({"accessor": accessor})).await, 400);
+        while !h.core.work_off(64).await.unwrap() {}
+    }
+}
+
 #[tokio::test]
 async fn namespaces_with_others_in_them_stay() {
     let h = furnished().await;
