@@ -61,6 +61,14 @@ static FIRST: LazyLock<[Option<Arc<PolicyRecord>>; 2]> = LazyLock::new(|| {
         .map(|(name, text)| PolicyRecord::new(name, text).ok().map(Arc::new))
 });
 
+/// What a token may do that has no policy but that `default`: most namespaces have some, and none needs its
+/// own.
+static FIRST_ALONE: LazyLock<Option<Arc<Acl>>> = LazyLock::new(|| {
+    let [first, _] = &*FIRST;
+    let policy = first.as_ref()?.compiled().ok()?;
+    Some(Arc::new(Acl::new([policy.as_ref()])))
+});
+
 /// The policy of this name, lower case, in the transaction's namespace.
 pub async fn find(txn: &mut Txn, name: &str) -> Result<Option<Arc<PolicyRecord>>, Fault> {
     match txn.get::<PolicyRecord>(&txn.key(keys::POLICY, name)).await? {
@@ -74,24 +82,27 @@ pub async fn find(txn: &mut Txn, name: &str) -> Result<Option<Arc<PolicyRecord>>
 /// Merged policies by namespace and names. Cleared whenever a policy changes.
 #[derive(Default)]
 pub struct AclCache {
-    merged: Mutex<HashMap<NamespaceId, MergedSets>>,
+    merged: Mutex<MergedSets>,
 }
 
-/// By the names of the policies.
-type MergedSets = HashMap<Vec<String>, Arc<Acl>>;
+#[derive(Default)]
+struct MergedSets {
+    count: usize,
+    by_namespace: HashMap<NamespaceId, HashMap<Vec<String>, Arc<Acl>>>,
+}
 
-/// Sets of policy names kept for a namespace, and namespaces; beyond that the cache starts anew.
+/// Sets of policy names kept; beyond that the cache starts anew.
 const MERGED_SETS: usize = 4096;
 
 impl AclCache {
     /// Forgets everything.
     pub fn clear(&self) {
-        self.merged.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.merged.lock().unwrap_or_else(PoisonError::into_inner) = MergedSets::default();
     }
 
     fn get(&self, namespace: &NamespaceId, names: &[String]) -> Option<Arc<Acl>> {
         let merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
-        merged.get(namespace)?.get(names).cloned()
+        merged.by_namespace.get(namespace)?.get(names).cloned()
     }
 
     /// Keeps a merged set if it is current still. That is asked under the lock: whoever changes a policy
@@ -107,10 +118,11 @@ impl AclCache {
         if !is_current() {
             return;
         }
-        if merged.len() >= MERGED_SETS || merged.get(namespace).is_some_and(|m| m.len() >= MERGED_SETS) {
-            merged.clear();
+        if merged.count >= MERGED_SETS {
+            *merged = MergedSets::default();
         }
-        merged.entry(namespace.clone()).or_default().insert(names.to_vec(), acl);
+        merged.count += 1;
+        merged.by_namespace.entry(namespace.clone()).or_default().insert(names.to_vec(), acl);
     }
 }
 
@@ -121,24 +133,30 @@ impl Core {
             return Ok(acl);
         }
         let generation = self.policy_generation();
-        let acl = Arc::new(self.merge(namespace, names).await?);
+        let acl = self.merge(namespace, names).await?;
         // A policy that changed while it was read must not be kept.
         self.acls.put(namespace, names, acl.clone(), || generation == self.policy_generation());
         Ok(acl)
     }
 
-    async fn merge(&self, namespace: &NamespaceId, names: &[String]) -> Result<Acl, Fault> {
+    async fn merge(&self, namespace: &NamespaceId, names: &[String]) -> Result<Arc<Acl>, Fault> {
         // Only the root namespace has the policy that allows everything.
         if namespace.is_root() && names.iter().any(|n| n == "root") {
-            return Ok(Acl::root());
+            return Ok(Arc::new(Acl::root()));
         }
         let mut txn = self.txn_within(namespace.clone());
         let mut policies = Vec::with_capacity(names.len());
         for name in names {
-            if let Some(record) = find(&mut txn, name).await? {
-                policies.push(record.compiled()?);
+            let Some(record) = find(&mut txn, name).await? else { continue };
+            let [first, _] = &*FIRST;
+            if names.len() == 1
+                && first.as_ref().is_some_and(|first| Arc::ptr_eq(first, &record))
+                && let Some(acl) = &*FIRST_ALONE
+            {
+                return Ok(acl.clone());
             }
+            policies.push(record.compiled()?);
         }
-        Ok(Acl::new(policies.iter().map(AsRef::as_ref)))
+        Ok(Arc::new(Acl::new(policies.iter().map(AsRef::as_ref))))
     }
 }

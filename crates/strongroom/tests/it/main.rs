@@ -15,6 +15,7 @@ mod doors;
 mod gates;
 mod init;
 mod kubernetes;
+mod namespaces;
 mod openapi;
 mod process;
 mod remembered;
