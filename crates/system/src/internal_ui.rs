@@ -71,17 +71,23 @@ fn describe(mounted: &Mounted, known: bool) -> Map {
 fn mount(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let acl = acl(&call).await?.ok_or(Fault::Denied)?;
-        let table = call.mounts();
         let path = call.args.text_or_empty("path");
-        let mounted = table.resolve(path).filter(|m| acl.touches(&call.as_policies_have_it(&m.full_path)));
-        let mounted = mounted.ok_or_else(|| {
+        let realm = call.core.realm();
+        // The path may begin with the way to a namespace below.
+        let found = realm.find(&call.namespace().path, path).and_then(|(table, skip)| {
+            let (between, local) = path.split_at_checked(skip)?;
+            let mounted = table.resolve(local)?;
+            let full = format!("{between}{}", mounted.full_path);
+            acl.touches(&call.as_policies_have_it(&full)).then_some((mounted, full))
+        });
+        let (mounted, full) = found.ok_or_else(|| {
             Fault::Refused(format!(
                 "there is no mount at {path:?}, or the token's policies do not reach below it: see \
                  `secrets list` and `auth list`"
             ))
         })?;
         let mut info = describe(mounted, true);
-        info.insert("path".to_owned(), json!(mounted.full_path));
+        info.insert("path".to_owned(), json!(full));
         Ok(Response::data(info))
     })
 }

@@ -215,6 +215,25 @@ async fn policies_see_the_way_from_the_token_to_the_request() -> Result<(), Faul
     Ok(())
 }
 
+/// What the command line asks before it knows a store's version.
+#[tokio::test]
+async fn a_path_finds_its_mount_in_a_namespace_below() {
+    let h = furnished().await;
+    assert_eq!(write(&h, "t1/kid/sys/mounts/kv", json!({"type": "kv"})).await, 204);
+    for (path, found) in [
+        ("sys/internal/ui/mounts/t1/kid/kv/a", "t1/kid/kv/"),
+        ("t1/sys/internal/ui/mounts/kid/kv/a", "kid/kv/"),
+        ("t1/kid/sys/internal/ui/mounts/kv/a", "kv/"),
+    ] {
+        assert_eq!(read(&h, path).await.at("/data/path"), json!(found), "{path}");
+    }
+    let (token, _) = powerful(&h, "t1/").await;
+    let asked = |path| h.call_as(Some(&token), Operation::Read, path, Value::Null);
+    assert_eq!(asked("t1/sys/internal/ui/mounts/kid/kv/a").await.status, 200);
+    assert_eq!(asked("sys/internal/ui/mounts/t1/kid/kv/a").await.status, 403);
+    assert_eq!(asked("t1/sys/internal/ui/namespaces").await.at("/data/keys"), json!(["kid/"]));
+}
+
 /// The root policy is root's: nothing in another namespace is called so, or gives as much.
 #[tokio::test]
 async fn no_namespace_but_root_has_the_root_policy() {
