@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use strongroom_core::jobs::Job;
+use strongroom_core::lease_quota::LeaseLimit;
 use strongroom_core::quota::RateLimit;
 use strongroom_core::{
     BoxFuture, Call, ExistsCall, Fault, Map, Namespace, NamespaceId, Operation, Response, Route, Txn, keys,
@@ -236,11 +237,17 @@ fn merge(metadata: &mut BTreeMap<String, String>, given: Option<&Map>) -> Result
     Ok(())
 }
 
-/// Rate limits for a namespace go with it.
+/// Rate limits and lease limits for a namespace go with it.
 async fn forget_limits(txn: &mut Txn, path: &str) -> Result<(), Fault> {
     for name in txn.names(&keys::core(keys::QUOTA, "")).await? {
         let key = keys::core(keys::QUOTA, &name);
         if txn.get::<RateLimit>(&key).await?.is_some_and(|limit| limit.path.starts_with(path)) {
+            txn.delete(&key);
+        }
+    }
+    for name in txn.names(&keys::core(keys::LEASE_QUOTA, "")).await? {
+        let key = keys::core(keys::LEASE_QUOTA, &name);
+        if txn.get::<LeaseLimit>(&key).await?.is_some_and(|limit| limit.path.starts_with(path)) {
             txn.delete(&key);
         }
     }

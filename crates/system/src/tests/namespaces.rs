@@ -338,6 +338,7 @@ async fn deletion_takes_all_and_only_what_is_in_it() {
         ("t1/identity/entity", json!({"name": "e"})),
         ("t1/identity/group", json!({"name": "g"})),
         ("sys/quotas/rate-limit/q", json!({"path": "t1/kv", "rate": 10})),
+        ("sys/quotas/lease-count/q", json!({"path": "t1/kv", "max_leases": 10})),
     ] {
         let status = write(&h, path, body).await;
         assert!(status < 300, "{path} {status}");
