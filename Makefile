@@ -54,6 +54,7 @@ bench:
 	@tools/setup.sh bench
 	@bench/run.sh
 	@bench/scale.sh
+	@bench/webhook.py target/release/strongroom
 
 # A minute for each fuzz target.
 fuzz:

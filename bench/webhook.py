@@ -4,11 +4,12 @@
     webhook.py PROGRAM [SECONDS]      PROGRAM is the strongroom binary
 
 The API server that the webhook reads its settings from is this program. Prints the median, the 99th percentile and the
-longest time from sending a review to having read the answer, and exits 1 if the 99th percentile is above 5 ms.
+longest time from sending a review to having read the answer; the goal is a 99th percentile of 5 ms. As many requests for
+/health go along, whose times are the machine's share, and the processor time of both together is shown.
 """
-import http.client, http.server, json, pathlib, queue, socket, ssl, subprocess, sys, threading, time
+import http.client, http.server, json, pathlib, queue, resource, socket, ssl, subprocess, sys, threading, time
 
-RATE, SENDERS, TARGET = 200, 4, 0.005
+RATE, SENDERS, GOAL = 200, 4, 0.005
 REVIEWS = pathlib.Path(__file__).resolve().parent.parent / "crates/k8s/tests/reviews"
 NODES = {"nodes": [{"name": "node", "kubeletVersion": "v1.35.4", "envFiles": True}]}
 
@@ -23,29 +24,41 @@ def main():
                                 f"-kube-api=http://127.0.0.1:{api.server_port}", "-kube-ca=none"])
     try:
         wait(port)
-        times = sorted(measure(port, seconds))
+        times, baseline = (sorted(part) for part in measure(port, seconds))
     finally:
         webhook.terminate()
         webhook.wait(20)
-    at = lambda part: times[min(len(times) - 1, int(len(times) * part))]
-    print(f"{len(times)} reviews at {RATE}/s: median {at(.5) * 1e3:.2f} ms, p99 {at(.99) * 1e3:.2f} ms, longest {times[-1] * 1e3:.2f} ms")
-    return 0 if at(.99) <= TARGET else 1
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{len(times)} reviews at {RATE}/s: {told(times)}; goal {'kept' if at(times, .99) <= GOAL else 'missed'}")
+    print(f"{len(baseline)} health checks between them: {told(baseline)}")
+    print(f"processor time, start and settings included: {(used.ru_utime + used.ru_stime) / len(times) * 1e3:.2f} ms for each review")
+
+
+def told(times):
+    return f"median {at(times, .5) * 1e3:.2f} ms, p99 {at(times, .99) * 1e3:.2f} ms, longest {times[-1] * 1e3:.2f} ms"
+
+
+def at(times, part):
+    return times[min(len(times) - 1, int(len(times) * part))]
 
 
 def measure(port, seconds):
-    """One list of times. Reviews are sent when they are due, whether or not earlier ones have been answered."""
+    """The times of reviews and of health checks, which are sent when they are due, whether or not others are under way."""
     bodies = [path.read_bytes() for path in sorted(REVIEWS.glob("*.json"))]
-    due, times = queue.Queue(), []
+    due, times, baseline = queue.Queue(), [], []
 
     def send():
         connection = connected(port)
         while (body := due.get()) is not None:
             start = time.perf_counter()
-            connection.request("POST", "/mutate", body, {"Content-Type": "application/json"})
+            if body:
+                connection.request("POST", "/mutate", body, {"Content-Type": "application/json"})
+            else:
+                connection.request("GET", "/health")
             answer = connection.getresponse()
             text = answer.read()
-            times.append(time.perf_counter() - start)
-            assert answer.status == 200 and b'"response"' in text, text
+            (times if body else baseline).append(time.perf_counter() - start)
+            assert answer.status == 200 and (not body or b'"response"' in text), text
 
     senders = [threading.Thread(target=send) for _ in range(SENDERS)]
     for sender in senders:
@@ -54,11 +67,12 @@ def measure(port, seconds):
     for number in range(int(RATE * seconds)):
         time.sleep(max(0, start + number / RATE - time.perf_counter()))
         due.put(bodies[number % len(bodies)])
+        due.put(b"")
     for _ in senders:
         due.put(None)
     for sender in senders:
         sender.join()
-    return times
+    return times, baseline
 
 
 def connected(port):
@@ -122,4 +136,4 @@ class Api(http.server.BaseHTTPRequestHandler):
         pass
 
 
-sys.exit(main())
+main()

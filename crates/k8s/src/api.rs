@@ -52,10 +52,7 @@ impl Api {
 
     /// A client of the API server at an address, whose certificate the authorities in `ca` have signed.
     pub fn new(address: &str, ca: Option<PathBuf>, token: Option<PathBuf>) -> Result<Self, String> {
-        let trust = match ca {
-            Some(file) => Trust::File(file),
-            None => Trust::system()?,
-        };
+        let trust = ca.map_or(Trust::System, Trust::File);
         Ok(Self { origin: Origin::new(address, trust)?, token })
     }
 

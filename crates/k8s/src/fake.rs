@@ -134,6 +134,36 @@ where
     address
 }
 
+/// A kubelet that says `metrics` to whoever has the token "t". Returns its port and the authority of its certificate.
+pub(crate) async fn kubelet(metrics: &'static str) -> (u16, String) {
+    let pair = crate::webhook::Pair::make(
+        &["127.0.0.1".to_owned()],
+        strongroom_wire::SystemClock.now(),
+        SignedDuration::from_hours(1),
+    )
+    .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(pair.server_config().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let service = service_fn(move |request: Request<Incoming>| async move {
+                assert_eq!(
+                    (request.uri().path(), &request.headers()["authorization"]),
+                    ("/metrics", &"Bearer t".parse().unwrap())
+                );
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(metrics))))
+            });
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        }
+    });
+    (port, pair.authority)
+}
+
 /// A clock that stands still until it is moved.
 pub(crate) struct StillClock(Mutex<Timestamp>);
 

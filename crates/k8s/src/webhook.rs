@@ -28,6 +28,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use strongroom_wire::Clock;
 
+#[cfg(test)]
+pub(crate) use certificates::Pair;
 pub(crate) use reference::{read as read_reference, refers};
 pub(crate) use serve::health;
 

@@ -22,34 +22,28 @@ type Sender = SendRequest<Full<Bytes>>;
 pub(crate) enum Trust {
     /// Those that the authorities in a file have signed. It is read for each connection, as it may be replaced.
     File(PathBuf),
+    /// Those that the machine's own list of authorities has signed.
+    System,
     /// What these settings say.
+    #[cfg(test)]
     Ready(Arc<ClientConfig>),
 }
 
 impl Trust {
-    /// The authorities that the machine trusts.
-    pub(crate) fn system() -> Result<Self, String> {
-        client_config(&Tls::default()).map(Self::Ready).map_err(|error| error.to_string())
-    }
-
-    /// The authorities in a text.
-    pub(crate) fn pem(pem: String) -> Result<Self, String> {
-        let tls = Tls { ca_cert_pem: Some(pem), ..Tls::default() };
-        client_config(&tls).map(Self::Ready).map_err(|error| error.to_string())
-    }
-
     async fn config(&self) -> Result<Arc<ClientConfig>, String> {
-        match self {
-            Self::Ready(config) => Ok(Arc::clone(config)),
+        let tls = match self {
+            #[cfg(test)]
+            Self::Ready(config) => return Ok(Arc::clone(config)),
+            Self::System => Tls::default(),
             Self::File(file) => {
                 let read = tokio::fs::read_to_string(file).await;
                 let pem = read.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-                match Self::pem(pem)? {
-                    Self::Ready(config) => Ok(config),
-                    Self::File(_) => Err("no certificate".to_owned()),
-                }
+                Tls { ca_cert_pem: Some(pem), ..Tls::default() }
             }
-        }
+        };
+        let making = tokio::task::spawn_blocking(move || client_config(&tls));
+        let made = making.await.map_err(|_| "the authorities could not be read".to_owned())?;
+        made.map_err(|error| error.to_string())
     }
 }
 

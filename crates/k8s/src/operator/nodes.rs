@@ -163,6 +163,7 @@ fn is_on(metrics: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake::{Fake, StillClock, kubelet};
 
     #[test]
     fn the_gate_is_read_from_metrics() {
@@ -175,6 +176,59 @@ mod tests {
         assert_eq!(is_on(&metrics("1")), Some(true));
         assert_eq!(is_on(&metrics("0")), Some(false));
         assert_eq!(is_on("kubernetes_feature_enabled{name=\"Other\",stage=\"\"} 1"), None);
+    }
+
+    const ON: &str = "kubernetes_feature_enabled{name=\"EnvFiles\",stage=\"BETA\"} 1\n";
+    const OFF: &str = "kubernetes_feature_enabled{name=\"EnvFiles\",stage=\"BETA\"} 0\n";
+
+    fn listed(nodes: &[(&str, u16)]) -> Value {
+        let node = |(name, port): &(&str, u16)| {
+            json!({"metadata": {"name": name, "uid": name}, "status": {
+                "nodeInfo": {"kubeletVersion": "v1.35.4", "bootID": "b"},
+                "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+                "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+            }})
+        };
+        json!({"items": nodes.iter().map(node).collect::<Vec<_>>()})
+    }
+
+    #[tokio::test]
+    async fn kubelets_are_asked_and_those_with_foreign_certificates_are_not_believed() {
+        let clock = StillClock::new();
+        let ((on, one), (off, two), (foreign, _)) =
+            (kubelet(ON).await, kubelet(OFF).await, kubelet(ON).await);
+        let folder = tempfile::tempdir().unwrap();
+        let (authority, token) = (folder.path().join("ca"), folder.path().join("token"));
+        std::fs::write(&authority, one + &two).unwrap();
+        std::fs::write(&token, "t\n").unwrap();
+        let map = config_map("sr", NODES);
+        let nodes = listed(&[("on", on), ("off", off), ("foreign", foreign)]);
+        let (fake, api) = Fake::start(&[("/api/v1/nodes", nodes), (&map, json!({"metadata": {}}))]).await;
+        let mut survey = Survey::new("sr", authority.clone(), token.clone());
+        survey.look(&api, &*clock).await.unwrap();
+        let record = || -> BTreeMap<String, Option<bool>> {
+            let record: NodeRecord = serde_json::from_str(text(&fake.get(&map), "/data/nodes")).unwrap();
+            record.nodes.into_iter().map(|node| (node.name, node.env_files)).collect()
+        };
+        let known = |name: &str, state| (name.to_owned(), state);
+        let all = [known("on", Some(true)), known("off", Some(false)), known("foreign", None)];
+        assert_eq!(record(), all.into());
+        // New nodes were unknown first, and nothing is written where nothing has changed.
+        let writes = || fake.writes.lock().unwrap().len();
+        assert_eq!(writes(), 2);
+        survey.look(&api, &*clock).await.unwrap();
+        assert_eq!(writes(), 2);
+        clock.advance(RENEWAL);
+        survey.look(&api, &*clock).await.unwrap();
+        assert_eq!(writes(), 3);
+        // An operator that starts takes over what is fresh, and writes nothing less in between.
+        let mut next = Survey::new("sr", authority, token);
+        next.look(&api, &*clock).await.unwrap();
+        assert_eq!(writes(), 3);
+        // A node that joins is there at once.
+        fake.put("/api/v1/nodes", listed(&[("on", on), ("late", off)]));
+        next.look(&api, &*clock).await.unwrap();
+        assert_eq!(record(), [known("on", Some(true)), known("late", Some(false))].into());
     }
 
     #[test]

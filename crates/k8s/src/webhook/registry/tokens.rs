@@ -124,7 +124,7 @@ async fn elsewhere(
         Some("http") if is_itself && registry_is_plain => "http",
         _ => return Err(format!("the registry names {host}, which is not asked")),
     };
-    let origin = Origin::new(&format!("{scheme}://{authority}"), Trust::system()?)?;
+    let origin = Origin::new(&format!("{scheme}://{authority}"), Trust::System)?;
     let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let mut request = http::Request::builder().uri(target);
     if let Some(authorization) = authorization {
