@@ -97,8 +97,12 @@ impl Core {
     /// these namespaces themselves, by path.
     async fn reload_mounts(&self, mounts: &BTreeSet<String>, paths: &BTreeSet<String>) -> Result<(), Fault> {
         let mut realm = Realm::clone(&self.realm());
+        let mut gone = false;
         for path in paths {
-            match self.txn().get::<Namespace>(&Namespace::key(path)).await? {
+            let record = self.txn().get::<Namespace>(&Namespace::key(path)).await?;
+            let before = realm.at(path).map(|t| t.namespace.id.clone());
+            gone |= before.is_some_and(|id| record.as_ref().is_none_or(|record| record.id != id));
+            match record {
                 None => realm.remove(path),
                 Some(record) => match realm.at(path).filter(|t| t.namespace.id == record.id).cloned() {
                     Some(table) => realm.put(Arc::new(table.renamed(Namespace::clone(&record)))),
@@ -113,6 +117,9 @@ impl Core {
             }
         }
         self.set_realm(realm);
+        if gone {
+            self.lease_quotas.doubt();
+        }
         Ok(())
     }
 

@@ -114,8 +114,9 @@ impl LeaseQuotas {
         }
     }
 
-    /// Forgets what was counted: nobody knows what a commit has done.
-    fn doubt(&self) {
+    /// Forgets what was counted: nobody knows what a commit has done, or a namespace has gone with its leases,
+    /// whose ends are no limit's any more.
+    pub(crate) fn doubt(&self) {
         self.limits.load().iter().for_each(|limit| limit.count().place = Place::Nowhere);
     }
 }

@@ -65,6 +65,23 @@ async fn no_more_leases_are_made_than_a_limit_allows() {
     assert_eq!(counter(&h, "q").await, json!(0));
 }
 
+/// Otherwise every namespace that is deleted would make the server's limit a little smaller for good.
+#[tokio::test]
+async fn leases_of_a_namespace_that_is_gone_count_no_more() {
+    let (h, _) = start().await;
+    assert_eq!(write(&h, "sys/namespaces/t1", json!({})).await, 200);
+    assert_eq!(write(&h, "sys/quotas/lease-count/all", json!({"max_leases": 1000})).await, 204);
+    let before = counter(&h, "all").await.as_u64().unwrap();
+    for _ in 0..3 {
+        assert_eq!(write(&h, "t1/auth/token/create", json!({"policies": "default"})).await, 200);
+    }
+    assert_eq!(counter(&h, "all").await, json!(before + 3));
+    assert_eq!(delete(&h, "sys/namespaces/t1").await, 204);
+    assert_eq!(counter(&h, "all").await, json!(before));
+    while !h.core.work_off(64).await.unwrap() {}
+    assert_eq!(counter(&h, "all").await, json!(before));
+}
+
 #[tokio::test]
 async fn many_at_once_do_not_pass_together() {
     let (h, maker) = start().await;
