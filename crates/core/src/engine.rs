@@ -1,7 +1,7 @@
 //! The two plugs: secret engines and auth methods.
 
 use crate::token::TokenEntry;
-use crate::{BoxFuture, Core, Fault, Mount, RouteTable, Txn};
+use crate::{BoxFuture, Core, Fault, Mount, Operation, RouteTable, Txn};
 use std::sync::Arc;
 use strongroom_wire::Map;
 
@@ -24,6 +24,11 @@ pub trait Engine: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// What a path below the mount that policy refused may have been meant to be, for a hint.
+    fn meant(&self, _mount: &Mount, _operation: Operation, _local: &str) -> Option<Meant> {
+        None
+    }
+
     /// Extends a lease: the seconds granted, out of the seconds asked for.
     fn renew<'a>(
         &'a self,
@@ -44,6 +49,15 @@ pub trait Engine: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), Fault>> {
         Box::pin(async { Ok(()) })
     }
+}
+
+/// What a path below a mount may have been meant to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meant {
+    /// There is nothing at the path; what is meant stands at this one.
+    Path(String),
+    /// The path is right, but policies are often written for this one in its place.
+    Rule(String),
 }
 
 /// An auth method: an engine whose logins grant tokens.

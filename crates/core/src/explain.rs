@@ -51,6 +51,11 @@ impl Core {
         if plain.is_some() && explanation.decision.allowed {
             explanation = acl.explain(&Ask { written: plain, ..ask });
         }
+        if access == Some(Access::Holder) && acl.grants_anything() && !acl.denies(ask.path) {
+            explanation.decision.allowed = true;
+            "every token may call this that is not denied it; what it touches is asked for each"
+                .clone_into(&mut explanation.reason);
+        }
         Outlook { access, explanation }
     }
 }

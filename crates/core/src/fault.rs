@@ -14,6 +14,8 @@ pub enum Fault {
     Denied,
     /// 403, with a reason that the caller may know.
     Refused(String),
+    /// The same, with a hint beside it.
+    Advised(String, String),
     /// 404 with `errors: []`.
     NotFound,
     /// 404: no route at this path.
@@ -46,7 +48,7 @@ impl Fault {
     pub fn status(&self) -> u16 {
         match self {
             Self::Invalid(_) | Self::BadCredentials(_) => 400,
-            Self::Denied | Self::Refused(_) => 403,
+            Self::Denied | Self::Refused(_) | Self::Advised(..) => 403,
             Self::NotFound | Self::NoRoute(_) | Self::NoNamespace => 404,
             Self::Unsupported => 405,
             Self::TooMany(_) => 429,
@@ -66,6 +68,7 @@ impl Fault {
             | Self::TooMany(m)
             | Self::Internal(m)
             | Self::Status(_, m) => vec![m.clone()],
+            Self::Advised(m, hint) => vec![m.clone(), hint.clone()],
             Self::NotFound | Self::Answer(..) => Vec::new(),
             Self::NoRoute(path) => vec![format!("no handler for route \"{path}\". route entry not found.")],
             Self::NoNamespace => vec!["namespace not found".to_owned()],

@@ -4,6 +4,7 @@
 //!
 //! The way of a request is written down in ARCHITECTURE.md; [`pipeline`] follows it step by step.
 
+pub mod allowance;
 mod audit;
 pub mod bootstrap;
 pub mod call;
@@ -57,6 +58,7 @@ pub mod web_token;
 pub mod wrap;
 
 pub use crate::core::Core;
+pub use allowance::Allowance;
 pub use call::{Authorized, Call, ExistsCall};
 pub use engine::{AuthMethod, Backend, Engine};
 pub use fault::Fault;

@@ -1,6 +1,7 @@
 //! The way of a request, step by step: routed, authorised, audited, carried out in one commit,
 //! audited again, answered.
 
+mod advice;
 mod authorise;
 mod case;
 mod close;
@@ -250,6 +251,10 @@ impl Core {
             return Ok(Sent::plain(crate::help::describe(routed, route, self.settings.version)));
         }
         let op = case.op().ok_or(Fault::Unsupported)?;
+        let is_scan = case.request.is_scan();
+        if is_scan && !route.scans {
+            return Err(Fault::Unsupported);
+        }
         let captures = routed.route.as_ref().map_or(&[][..], |(_, c)| c);
         let args = Args::decode(route.fields, captures, &case.request.body)?;
         let req = Authorized {
@@ -270,7 +275,7 @@ impl Core {
         {
             return Err(Fault::NotFound);
         }
-        if !route.free_form && response.has_body() && !response.bare {
+        if !route.free_form && !is_scan && response.has_body() && !response.bare {
             complete::warn_of_strays(&mut response, route, captures, &case.request.body);
         }
         if case.is_plain(&response) {

@@ -43,6 +43,18 @@ pub struct Remote {
 }
 
 impl Request {
+    /// Whether a list is to go through all levels.
+    pub fn is_scan(&self) -> bool {
+        let asked = match self.body.get("scan") {
+            Some(strongroom_wire::Value::Bool(asked)) => *asked,
+            Some(strongroom_wire::Value::String(text)) => {
+                matches!(text.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")
+            }
+            _ => false,
+        };
+        asked && self.operation == Operation::List
+    }
+
     /// The first value of a header, by its lower-case name; none if it is not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|v| v.to_str().ok())

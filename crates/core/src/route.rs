@@ -19,6 +19,8 @@ pub enum Access {
     Token,
     /// The same, with the `sudo` capability.
     Sudo,
+    /// A valid token whose policies allow something and do not deny the path. The handler asks them about what it touches.
+    Holder,
     /// Anybody, as logins and health checks are.
     Open,
 }
@@ -83,6 +85,8 @@ pub struct Route {
     pub root_only: bool,
     /// Answers in a locked namespace too.
     pub unlocks: bool,
+    /// LIST can go through all levels (`scan=true`).
+    pub scans: bool,
 }
 
 impl Route {
@@ -106,6 +110,7 @@ impl Route {
             never_wrapped: false,
             root_only: false,
             unlocks: false,
+            scans: false,
         }
     }
 
@@ -119,6 +124,12 @@ impl Route {
     #[must_use]
     pub fn sudo(self, operation: Operation, handler: Handler) -> Self {
         self.with(operation, Access::Sudo, handler)
+    }
+
+    /// Answers `operation` for a token whose policies do not deny the path.
+    #[must_use]
+    pub fn holder(self, operation: Operation, handler: Handler) -> Self {
+        self.with(operation, Access::Holder, handler)
     }
 
     /// Answers `operation` for anybody.
@@ -222,6 +233,13 @@ impl Route {
     #[must_use]
     pub fn unlocks(mut self) -> Self {
         self.unlocks = true;
+        self
+    }
+
+    /// Lists all levels too.
+    #[must_use]
+    pub fn scans(mut self) -> Self {
+        self.scans = true;
         self
     }
 

@@ -8,17 +8,24 @@
 
 mod config;
 mod data;
+mod glob;
 mod json;
 mod merge;
 mod metadata;
 mod plain;
+mod rotation;
+mod scan;
 mod secret;
 mod subkeys;
+mod transfer;
 mod versioned;
 mod versions;
 
+pub use transfer::routes as transfer_routes;
+
 use std::sync::{Arc, OnceLock};
-use strongroom_core::{Engine, Fault, Mount, RouteTable};
+use strongroom_core::engine::Meant;
+use strongroom_core::{Engine, Fault, Mount, Operation, RouteTable};
 
 /// The engine of type `kv`; the mount option `version` says which of the two it is.
 #[derive(Default)]
@@ -43,6 +50,13 @@ impl Engine for Kv {
         version(mount).map(|_| ())
     }
 
+    fn meant(&self, mount: &Mount, operation: Operation, local: &str) -> Option<Meant> {
+        match version(mount) {
+            Ok(Version::Two) => meant(operation, local),
+            _ => None,
+        }
+    }
+
     fn retune(&self, before: &Mount, after: &mut Mount) -> Result<Vec<String>, Fault> {
         match (version(before)?, version(after)?) {
             (Version::Two, Version::One) => Err(Fault::invalid(
@@ -55,6 +69,19 @@ impl Engine for Kv {
             _ => Ok(Vec::new()),
         }
     }
+}
+
+/// What a path of a mount of version 2 may have been meant to be.
+fn meant(operation: Operation, local: &str) -> Option<Meant> {
+    const SECTIONS: [&str; 6] = ["data/", "metadata/", "subkeys/", "delete/", "undelete/", "destroy/"];
+    if local.is_empty() || local == "config" {
+        return None;
+    }
+    if let Some(path) = SECTIONS.iter().find_map(|section| local.strip_prefix(section)) {
+        return (!path.is_empty()).then(|| Meant::Rule(path.to_owned()));
+    }
+    let section = if operation == Operation::List { "metadata" } else { "data" };
+    Some(Meant::Path(format!("{section}/{local}")))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -132,13 +132,20 @@ fn operation(method: &Method, path: &Path, query: Option<&str>) -> Result<(Opera
         "DELETE" => Operation::Delete,
         "PATCH" => Operation::Patch,
         "LIST" => Operation::List,
+        // A list of all levels, as OpenBao has it.
+        "SCAN" => {
+            fields.insert("scan".to_owned(), "true".into());
+            Operation::List
+        }
         "HELP" => Operation::Help,
         _ => return Err(Refusal::Bare(405)),
     };
     if operation == Operation::Read && !fields.is_empty() {
-        if query::truth(query::first(&fields, "list")).map_err(|query::NotABool| Refusal::Bare(400))?
-            == Some(true)
-        {
+        let asks = |name: &str| {
+            let truth = query::truth(query::first(&fields, name));
+            truth.map(|truth| truth == Some(true)).map_err(|query::NotABool| Refusal::Bare(400))
+        };
+        if asks("list")? || asks("scan")? {
             operation = Operation::List;
         }
         fields.remove("list");
@@ -215,6 +222,9 @@ mod tests {
             ("GET", "a", "list", Read, json!({})),
             ("GET", "a", "LIST=true", Read, json!({"LIST": "true"})),
             ("LIST", "a", "limit=2", List, json!({"limit": "2"})),
+            ("SCAN", "a", "limit=2", List, json!({"limit": "2", "scan": "true"})),
+            ("GET", "a", "scan=true", List, json!({"scan": "true"})),
+            ("GET", "a", "scan=false", Read, json!({"scan": "false"})),
             ("DELETE", "a", "secret_id=s", Delete, json!({"secret_id": "s"})),
             ("POST", "a", "list=true", Update, json!({"list": "true"})),
             ("PUT", "a", "", Update, json!({})),

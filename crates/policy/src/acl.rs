@@ -103,6 +103,20 @@ impl Acl {
         }
     }
 
+    /// Whether a rule denies everything at a path. That nothing allows it is not enough.
+    pub fn denies(&self, path: &str) -> bool {
+        let grant = self.index.as_ref().and_then(|index| index.find(path, true));
+        grant.is_some_and(|g| g.capabilities.denies())
+    }
+
+    /// Whether any rule allows anything anywhere.
+    pub fn grants_anything(&self) -> bool {
+        self.index.as_ref().is_none_or(|index| {
+            index.exact().any(|g| g.capabilities.grants())
+                || index.wild().any(|(_, c)| c.grant.capabilities.grants())
+        })
+    }
+
     fn judge<'a>(&'a self, ask: &Ask<'a>) -> Verdict<'a> {
         let Some(index) = &self.index else {
             return Verdict { grant: None, outcome: Outcome::Root };

@@ -57,6 +57,7 @@ pub(crate) fn access(access: Access) -> &'static str {
     match access {
         Access::Token => "token",
         Access::Sudo => "sudo",
+        Access::Holder => "holder",
         Access::Open => "open",
     }
 }

@@ -50,7 +50,12 @@ pub struct System {
 impl System {
     /// The engine with all its routes.
     pub fn new() -> Self {
-        Self { table: Arc::new(RouteTable::new(routes())) }
+        Self::with([])
+    }
+
+    /// The same with further routes, for work that goes across mounts.
+    pub fn with(further: impl IntoIterator<Item = Route>) -> Self {
+        Self { table: Arc::new(RouteTable::new(routes().into_iter().chain(further).collect())) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod place;
 
+pub(super) mod across;
 pub(super) mod metadata;
 pub(super) mod versions;
 
@@ -76,8 +77,11 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "List the secrets below a path.",
         usage: "[options] [PATH]",
         details: "",
-        examples: &[("What there is for one application", "{} kv list secret/app")],
-        flags: &[MOUNT],
+        examples: &[
+            ("What there is for one application", "{} kv list secret/app"),
+            ("All of it, at all levels", "{} kv list -recursive secret/app"),
+        ],
+        flags: &[MOUNT, Flag::switch("recursive", "List all levels, as far as the token may.")],
         shared: Shared::ServerFormat,
         args: (0, 1),
         run: Run::Async(|cx| Box::pin(list(cx))),
@@ -245,6 +249,9 @@ async fn list(cx: &mut Context<'_>) -> Outcome {
     let client = cx.client()?;
     let place = find(cx, &client).await?;
     let path = place.path("metadata");
+    if cx.is_on("recursive") {
+        return across::list_all(cx, &client, &path, &[]).await;
+    }
     let secret = client.list(&path).await.doing(format!("listing {path}"))?;
     super::list::print(cx, secret, &path)
 }

@@ -35,6 +35,7 @@ const TABLE: &[&[Command]] = &[
     delete::COMMANDS,
     k8s::COMMANDS,
     kv::COMMANDS,
+    kv::across::COMMANDS,
     kv::metadata::COMMANDS,
     kv::versions::COMMANDS,
     lease::COMMANDS,

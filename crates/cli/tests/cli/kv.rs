@@ -197,3 +197,23 @@ fn previews_ask_for_the_mount_and_send_nothing_else() {
     assert_eq!(ran.out, "path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n");
     assert!(stage.server.lines().iter().all(|l| l.contains("/sys/internal/ui/mounts/")));
 }
+
+#[test]
+fn lists_of_all_levels_come_page_by_page() {
+    let stage = Stage::new(kv2(|seen| match seen.target.contains("after=b") {
+        false => json(200, r#"{"data":{"keys":["a","b/c"],"not_listed":["x/"],"next":"b/c"}}"#),
+        true => json(200, r#"{"data":{"keys":["d"]}}"#),
+    }));
+    let ran = stage.run("kv list -recursive secret/app");
+    assert_eq!(ran.out, "Keys\n----\na\nb/c\nd\n");
+    assert!(ran.err.contains("x/"), "{}", ran.err);
+    let found = stage.run("kv search -format=json -owner=me secret d*");
+    assert!(found.out.contains("b/c"), "{}", found.out);
+    let lines = stage.server.lines();
+    assert!(
+        lines.iter().any(|l| l.starts_with("GET /v1/secret/metadata/app?") && l.contains("scan=true")),
+        "{lines:?}"
+    );
+    assert!(lines.iter().any(|l| l.contains("owner=me") && l.contains("match=d")), "{lines:?}");
+    assert_eq!(stage.run("kv search secret").code, 1);
+}

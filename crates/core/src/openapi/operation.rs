@@ -29,7 +29,7 @@ impl Document {
         put("tags", json!([place.tag]));
         put("responses", responses_of(route, op.operation));
         match op.access {
-            Access::Token => put("security", token),
+            Access::Token | Access::Holder => put("security", token),
             Access::Sudo => {
                 put("security", token);
                 put("x-vault-sudo", json!(true));

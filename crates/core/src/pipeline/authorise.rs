@@ -147,13 +147,25 @@ impl Core {
             wrap_ttl: case.request.wrap_ttl.filter(|t| *t > 0),
             needs_sudo: case.op().is_some_and(|op| op.access == Access::Sudo),
         };
+        if case.op().is_some_and(|op| op.access == Access::Holder) {
+            case.allowed = acl.grants_anything() && !acl.denies(ask.path);
+            return if case.allowed { Ok(()) } else { Err(Fault::Refused(DENIED_BY_POLICY.to_owned())) };
+        }
         let decision = acl.decide(&ask);
         // Handlers take `x/` for `x` here and there, so what is denied by the one name is denied by both.
         let plain = ask.path.strip_suffix('/').filter(|_| case.operation != Operation::List);
         let allowed =
             decision.allowed && (plain.is_none() || acl.decide(&Ask { written: plain, ..ask }).allowed);
+        let sudo = decision.sudo;
+        let advice = if allowed { None } else { super::advice::of(case, acl) };
         case.allowed = allowed;
-        case.sudo = decision.sudo;
-        if allowed { Ok(()) } else { Err(Fault::Refused(DENIED_BY_POLICY.to_owned())) }
+        case.sudo = sudo;
+        if allowed {
+            return Ok(());
+        }
+        Err(match advice {
+            Some(advice) => Fault::Advised(DENIED_BY_POLICY.to_owned(), advice),
+            None => Fault::Refused(DENIED_BY_POLICY.to_owned()),
+        })
     }
 }

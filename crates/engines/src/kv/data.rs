@@ -112,30 +112,35 @@ fn payload_of(args: &Args) -> Result<&Map, Fault> {
 
 fn check_and_set(args: &Args, config: &Config, secret: &Secret) -> Result<(), Fault> {
     let given = args.object(OPTIONS).and_then(|options| options.get("cas"));
-    let Some(given) = given else {
-        return if config.cas_required || secret.settings.cas_required {
-            Err(Fault::invalid("check-and-set parameter required for this call"))
-        } else {
-            Ok(())
-        };
-    };
     let wanted = match given {
-        Value::Null => {
+        None => None,
+        Some(Value::Null) => {
             return Err(Fault::invalid("field \"options.cas\": cannot take null, want a whole number"));
         }
-        given => match field::convert(&CAS, given)? {
-            Arg::Int(wanted) => wanted,
-            _ => -1,
+        Some(given) => match field::convert(&CAS, given)? {
+            Arg::Int(wanted) => Some(wanted),
+            _ => Some(-1),
         },
     };
-    if u64::try_from(wanted) == Ok(secret.current) {
-        return Ok(());
+    check_version(wanted, config, secret)
+}
+
+/// Whether a new version may be written on top of the newest one, given the version that its writer wants
+/// that to be.
+pub(super) fn check_version(wanted: Option<i64>, config: &Config, secret: &Secret) -> Result<(), Fault> {
+    match wanted {
+        None if config.cas_required || secret.settings.cas_required => {
+            Err(Fault::invalid("check-and-set parameter required for this call"))
+        }
+        Some(wanted) if u64::try_from(wanted) != Ok(secret.current) => {
+            Err(Fault::invalid("check-and-set parameter did not match the current version"))
+        }
+        _ => Ok(()),
     }
-    Err(Fault::invalid("check-and-set parameter did not match the current version"))
 }
 
 /// Writes a new version.
-fn store(
+pub(super) fn store(
     txn: &mut Txn,
     key: &[u8],
     mut secret: Secret,

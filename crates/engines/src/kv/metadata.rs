@@ -1,12 +1,14 @@
 //! `metadata/`: settings of a secret, its versions, and the list of secrets.
 
 use super::config::{self, Config};
+use super::rotation::{self, OWNER, OWNER_FIELD, ROTATE_BY, ROTATE_BY_FIELD};
+use super::scan;
 use super::secret::{self, Secret, Settings};
 use super::versioned::{self, PATH, PATH_FIELD, SECRETS};
 use crate::folder;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use strongroom_core::{Call, Fault, Map, Operation, Response, Route, Value};
+use strongroom_core::{Call, Fault, Map, Operation, Response, Route, Txn, Value};
 use strongroom_wire::field::{self, Arg, Args, Field, Kind};
 use strongroom_wire::{duration, time};
 
@@ -15,7 +17,7 @@ const CAS_REQUIRED: &str = "cas_required";
 const DELETE_VERSION_AFTER: &str = "delete_version_after";
 const CUSTOM_METADATA: &str = "custom_metadata";
 
-static FIELDS: [Field; 5] = [
+static FIELDS: [Field; 7] = [
     PATH_FIELD,
     Field::new(
         MAX_VERSIONS,
@@ -33,6 +35,8 @@ static FIELDS: [Field; 5] = [
         Kind::Any,
         "Names and texts that describe the secret; not secret themselves.",
     ),
+    OWNER_FIELD,
+    ROTATE_BY_FIELD,
 ];
 
 /// What `custom_metadata` is decoded as; a patch takes its `null`s out first.
@@ -49,6 +53,7 @@ pub(super) fn route() -> Route {
         .on(Operation::Delete, |call| Box::pin(delete(call)))
         .on(Operation::List, |call| Box::pin(list(call)))
         .exists(|call| Box::pin(versioned::exists(call)))
+        .scans()
 }
 
 async fn read(call: Call<'_>) -> Result<Response, Fault> {
@@ -72,7 +77,9 @@ async fn read(call: Call<'_>) -> Result<Response, Fault> {
         ("updated_time", time::rfc3339(secret.updated).into()),
         ("versions", Value::Object(versions)),
     ];
-    Ok(Response::data(shown.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()))
+    let mut shown: Map = shown.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    rotation::describe(&secret, call.now(), &mut shown);
+    Ok(Response::data(shown))
 }
 
 async fn write(call: Call<'_>) -> Result<Response, Fault> {
@@ -124,22 +131,31 @@ async fn delete(call: Call<'_>) -> Result<Response, Fault> {
     }
     let key = versioned::key(&call);
     let Some(secret) = call.txn.get::<Secret>(&key).await? else { return Ok(Response::none()) };
-    for (number, version) in secret.versions() {
-        if number != secret.current && !version.destroyed {
-            call.txn.delete(&secret::version_key(&key, number));
-        }
-    }
-    call.txn.delete(&key);
+    remove(call.txn, &key, &secret);
     Ok(Response::none())
 }
 
+/// Takes away a secret with all its versions.
+pub(super) fn remove(txn: &mut Txn, key: &[u8], secret: &Secret) {
+    for (number, version) in secret.versions() {
+        if number != secret.current && !version.destroyed {
+            txn.delete(&secret::version_key(key, number));
+        }
+    }
+    txn.delete(key);
+}
+
 async fn list(call: Call<'_>) -> Result<Response, Fault> {
+    if call.req.request.is_scan() {
+        return scan::scan(call, "metadata/").await;
+    }
     let prefix = [call.key(SECRETS).as_slice(), call.args.text_or_empty(PATH).as_bytes()].concat();
     Response::keys(folder::list(call.txn, &prefix).await?)
 }
 
 fn gives_settings(args: &Args) -> bool {
-    [MAX_VERSIONS, CAS_REQUIRED, DELETE_VERSION_AFTER, CUSTOM_METADATA].into_iter().any(|name| args.has(name))
+    let settings = [MAX_VERSIONS, CAS_REQUIRED, DELETE_VERSION_AFTER, CUSTOM_METADATA, OWNER, ROTATE_BY];
+    settings.into_iter().any(|name| args.has(name))
 }
 
 /// Takes over what was given, custom metadata aside; `null` resets.
@@ -153,7 +169,7 @@ fn set(settings: &mut Settings, args: &Args) -> Result<(), Fault> {
     if args.has(DELETE_VERSION_AFTER) {
         settings.delete_version_after = args.seconds(DELETE_VERSION_AFTER).unwrap_or(0);
     }
-    Ok(())
+    rotation::set(settings, args)
 }
 
 fn with_warnings(args: &Args, config: &Config) -> Response {

@@ -1,6 +1,7 @@
 //! Version 1: one value per path, without history.
 
 use super::json::Json;
+use super::scan;
 use super::secret::{self, Secret};
 use super::versioned::SECRETS;
 use crate::{folder, payload};
@@ -19,7 +20,8 @@ pub(super) fn table() -> RouteTable {
         .on(Operation::Delete, |call| Box::pin(delete(call)))
         .on(Operation::List, |call| Box::pin(list(call)))
         .exists(|call| Box::pin(exists(call)))
-        .free_form();
+        .free_form()
+        .scans();
     RouteTable::new(vec![secrets])
 }
 
@@ -59,6 +61,9 @@ async fn delete(call: Call<'_>) -> Result<Response, Fault> {
 }
 
 async fn list(call: Call<'_>) -> Result<Response, Fault> {
+    if call.req.request.is_scan() {
+        return scan::scan(call, "").await;
+    }
     let prefix = [call.key(SECRETS).as_slice(), call.args.text_or_empty(PATH).as_bytes()].concat();
     Response::keys(folder::list(call.txn, &prefix).await?)
 }

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::json::Json;
+use super::rotation::RotateBy;
 use crate::folder::END;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -66,6 +67,11 @@ pub(super) struct Settings {
     pub(super) delete_version_after: u64,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) custom_metadata: BTreeMap<String, String>,
+    /// Who answers for the secret; empty if nobody is named.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) owner: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rotate_by: Option<RotateBy>,
 }
 
 /// What is known of one version beside its data.

@@ -5,6 +5,8 @@ use strongroom_core::{Class, Operation};
 use strongroom_testkit::{Harness, Reply};
 
 mod model;
+mod scans;
+mod transfers;
 
 use Operation::{Delete, List, Patch, Read, Update};
 

@@ -40,7 +40,7 @@ pub(super) fn core(store: Arc<dyn Store>, start: &Start, api_addr: String) -> Re
 /// All engines and auth methods. A new one is one line here.
 pub fn plugs() -> Plugs {
     Plugs::default()
-        .engine(Arc::new(System::new()))
+        .engine(Arc::new(System::with(strongroom_engines::kv::transfer_routes())))
         .engine(Arc::new(Identity))
         .engine(Arc::new(Cubbyhole::default()))
         .engine(Arc::new(Kv::default()))

@@ -39,7 +39,7 @@ fn of_tables(stand: &Stand) -> All {
                 let access = match op.access {
                     Access::Open => "open",
                     Access::Sudo => "sudo",
-                    Access::Token => "policy",
+                    Access::Token | Access::Holder => "policy",
                 };
                 let mut takes: BTreeSet<String> =
                     route.taken(op.operation).into_iter().map(|field| field.name.to_owned()).collect();

@@ -30,8 +30,12 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         examples: &[
             ("Keep five versions", "{} kv metadata put -max-versions=5 secret/app/db"),
             ("Say whose it is", "{} kv metadata put -custom-metadata=owner=team-a secret/app/db"),
+            (
+                "It is to be replaced every 90 days",
+                "{} kv metadata put -owner=team-a -rotate-by=90d secret/app/db",
+            ),
         ],
-        flags: &[MOUNT, MAX_VERSIONS, CAS_REQUIRED, DELETE_AFTER, CUSTOM],
+        flags: &[MOUNT, MAX_VERSIONS, CAS_REQUIRED, DELETE_AFTER, OWNER, ROTATE_BY, CUSTOM],
         shared: Shared::Server,
         args: (1, 1),
         run: Run::Async(|cx| Box::pin(put(cx))),
@@ -42,7 +46,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         usage: "[options] KEY",
         details: "What is not named stays as it is.",
         examples: &[("Change one entry", "{} kv metadata patch -custom-metadata=owner=team-b secret/app/db")],
-        flags: &[MOUNT, MAX_VERSIONS, CAS_REQUIRED, DELETE_AFTER, CUSTOM, REMOVE_CUSTOM],
+        flags: &[MOUNT, MAX_VERSIONS, CAS_REQUIRED, DELETE_AFTER, OWNER, ROTATE_BY, CUSTOM, REMOVE_CUSTOM],
         shared: Shared::Server,
         args: (1, 1),
         run: Run::Async(|cx| Box::pin(patch(cx))),
@@ -66,6 +70,12 @@ const CAS_REQUIRED: Flag =
     Flag::switch("cas-required", "Whether each write must name the current version (-cas).");
 const DELETE_AFTER: Flag =
     Flag::duration("delete-version-after", "How long after its writing a version is deleted.");
+const OWNER: Flag = Flag::text("owner", "NAME", "Who answers for the secret; \"\" for nobody.");
+const ROTATE_BY: Flag = Flag::text(
+    "rotate-by",
+    "WHEN",
+    "Until when it is to be replaced: a time (RFC 3339), or how long a version may be used, as in 90d; \"\" for ever.",
+);
 const CUSTOM: Flag =
     Flag::list("custom-metadata", "KEY=VALUE", "An entry of the custom metadata. May be given many times.");
 const REMOVE_CUSTOM: Flag =
@@ -141,6 +151,11 @@ fn limits(cx: &Context<'_>, custom: Map) -> Map {
     }
     if let Some(after) = cx.duration("delete-version-after") {
         body.insert("delete_version_after".to_owned(), duration::go(after).into());
+    }
+    for (flag, field) in [("owner", "owner"), ("rotate-by", "rotate_by")] {
+        if let Some(text) = cx.text(flag) {
+            body.insert(field.to_owned(), text.into());
+        }
     }
     if !custom.is_empty() {
         body.insert("custom_metadata".to_owned(), custom.into());
