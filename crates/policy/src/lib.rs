@@ -3,12 +3,14 @@
 //! - [`hcl`] reads the first version of HCL and JSON into a neutral tree; configuration files use it too.
 //! - [`parse`](mod@parse) turns such a tree into a [`Policy`].
 //! - [`acl`] merges policies and answers questions.
+//! - [`lint`](mod@lint) finds what is hardly meant.
 //! - [`builtin`] holds the policies that every server has.
 
 pub mod acl;
 pub mod builtin;
 pub mod capability;
 pub mod hcl;
+pub mod lint;
 pub mod parameters;
 pub mod parse;
 mod pattern;

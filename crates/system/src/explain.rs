@@ -3,6 +3,7 @@
 use crate::Answering;
 use serde_json::json;
 use std::sync::Arc;
+use strongroom_core::explain::Outlook;
 use strongroom_core::tokens::clean_policies;
 use strongroom_core::{Access, Call, Fault, Map, Operation, Path, Response, Route};
 use strongroom_policy::Acl;
@@ -33,23 +34,29 @@ fn explain(call: Call<'_>) -> Answering<'_> {
         let nothing = Map::new();
         let parameters = call.args.object("parameters").unwrap_or(&nothing);
         let outlook = call.core.explain(&acl, call.namespace(), operation, path.clone(), parameters);
-        let why = &outlook.explanation;
-        let open = outlook.access == Some(Access::Open);
-        let capabilities: Vec<&str> = why.capabilities.iter().map(|c| c.as_str()).collect();
-        let reason = if open { "this endpoint needs no token" } else { &why.reason };
-        Ok(Response::json(json!({
-            "path": path.as_str(),
-            "operation": operation.as_str(),
-            "policies": policies,
-            "access": outlook.access.map(access),
-            "allowed": open || why.decision.allowed,
-            "sudo": why.decision.sudo,
-            "rule": why.pattern,
-            "rule_policies": why.policies,
-            "capabilities": capabilities,
-            "reason": reason,
-        })))
+        let mut answer = describe(&outlook, &path, operation);
+        answer.insert("policies".to_owned(), json!(policies));
+        Ok(Response::data(answer))
     })
+}
+
+/// What would happen, and why.
+pub(crate) fn describe(outlook: &Outlook, path: &Path, operation: Operation) -> Map {
+    let why = &outlook.explanation;
+    let open = outlook.access == Some(Access::Open);
+    let capabilities: Vec<&str> = why.capabilities.iter().map(|c| c.as_str()).collect();
+    let reason = if open { "this endpoint needs no token" } else { &why.reason };
+    Map::from_iter([
+        ("path".to_owned(), json!(path.as_str())),
+        ("operation".to_owned(), json!(operation.as_str())),
+        ("access".to_owned(), json!(outlook.access.map(access))),
+        ("allowed".to_owned(), json!(open || why.decision.allowed)),
+        ("sudo".to_owned(), json!(why.decision.sudo)),
+        ("rule".to_owned(), json!(why.pattern)),
+        ("rule_policies".to_owned(), json!(why.policies)),
+        ("capabilities".to_owned(), json!(capabilities)),
+        ("reason".to_owned(), json!(reason)),
+    ])
 }
 
 /// What an endpoint asks of its callers.
@@ -62,7 +69,7 @@ pub(crate) fn access(access: Access) -> &'static str {
     }
 }
 
-fn operation(args: &Args) -> Result<Operation, Fault> {
+pub(crate) fn operation(args: &Args) -> Result<Operation, Fault> {
     let (name, method) = (args.text_or_empty("operation"), args.text_or_empty("method"));
     let found = match method.to_ascii_uppercase().as_str() {
         "" => Operation::ALL.into_iter().find(|o| o.as_str() == name.to_ascii_lowercase()),
@@ -80,7 +87,7 @@ fn operation(args: &Args) -> Result<Operation, Fault> {
     })
 }
 
-fn path(args: &Args) -> Result<Path, Fault> {
+pub(crate) fn path(args: &Args) -> Result<Path, Fault> {
     let given = args.text_or_empty("path");
     let given = given.strip_prefix('/').unwrap_or(given);
     let given = given.strip_prefix("v1/").unwrap_or(given);

@@ -24,6 +24,7 @@ mod namespaces;
 mod passwords;
 mod plugins;
 mod policies;
+mod policy_lint;
 mod quotas;
 mod rekey;
 mod rotate;
@@ -101,6 +102,7 @@ fn routes() -> Vec<Route> {
         namespaces::routes(),
         mounts::routes(),
         policies::routes(),
+        policy_lint::routes(),
         passwords::routes(),
         capabilities::routes(),
         explain::routes(),

@@ -9,6 +9,7 @@ mod names;
 mod namespaces;
 mod outlived;
 mod permissions;
+mod policy_lint;
 mod quotas;
 mod routes;
 mod settings;

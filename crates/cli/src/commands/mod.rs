@@ -50,6 +50,7 @@ const TABLE: &[&[Command]] = &[
     operator::snapshot::COMMANDS,
     path_help::COMMANDS,
     policy::COMMANDS,
+    policy::check::COMMANDS,
     print::COMMANDS,
     read::COMMANDS,
     secrets::COMMANDS,

@@ -1,5 +1,6 @@
 //! `policy list`, `read`, `write`, `delete`, `fmt`, `explain`.
 
+pub(super) mod check;
 mod layout;
 
 use crate::command::{Command, Flag, Run, Shared};
@@ -126,19 +127,36 @@ async fn read(cx: &mut Context<'_>) -> Outcome {
 
 async fn write(cx: &mut Context<'_>) -> Outcome {
     let name = policy_name(cx);
-    let rules = match cx.arg(1).trim() {
+    let rules = source(cx, 1)?;
+    let path = format!("sys/policies/acl/{name}");
+    cx.client()?.write(&path, json!({ "policy": rules })).await.doing("uploading policy")?;
+    check::warn_of(cx, &name, &rules);
+    cx.say(format!("Success! Uploaded policy: {name}"));
+    Ok(Exit::OK)
+}
+
+/// The rules in the file that an argument names, or on standard input.
+fn source(cx: &mut Context<'_>, index: usize) -> Result<String, Failure> {
+    match cx.arg(index).trim() {
         "-" => String::from_utf8(cx.read_stdin()?)
-            .map_err(|_| Failure::server("Error reading from stdin: it is not UTF-8 text"))?,
+            .map_err(|_| Failure::server("Error reading from stdin: it is not UTF-8 text")),
         file => {
             let file = file.strip_prefix('@').unwrap_or(file);
             std::fs::read_to_string(file)
-                .map_err(|e| Failure::server(format!("Error opening policy file {file}: {e}")))?
+                .map_err(|e| Failure::server(format!("Error opening policy file {file}: {e}")))
         }
+    }
+}
+
+/// A verb as requests about policies have it: the name of the field, and what it holds.
+fn verb(given: &str) -> (&'static str, String) {
+    let given = given.trim();
+    let lower = match given.to_ascii_lowercase().as_str() {
+        "write" => Operation::Update.as_str().to_owned(),
+        lower => lower.to_owned(),
     };
-    let path = format!("sys/policies/acl/{name}");
-    cx.client()?.write(&path, json!({ "policy": rules })).await.doing("uploading policy")?;
-    cx.say(format!("Success! Uploaded policy: {name}"));
-    Ok(Exit::OK)
+    let is_operation = Operation::ALL.iter().any(|o| o.as_str() == lower);
+    if is_operation { ("operation", lower) } else { ("method", given.to_ascii_uppercase()) }
 }
 
 async fn delete(cx: &mut Context<'_>) -> Outcome {
@@ -175,20 +193,14 @@ async fn explain(cx: &mut Context<'_>) -> Outcome {
             .to_owned(),
         who => who.to_owned(),
     };
-    let (verb, path) = (cx.arg(1).trim().to_owned(), cx.arg(2).trim().to_owned());
+    let (verb_field, verb) = verb(cx.arg(1));
+    let path = cx.arg(2).trim().to_owned();
     let who_field = match (cx.is_on("accessor"), cx.is_on("policies")) {
         (true, true) => return Err(Failure::local("use only one of -accessor and -policies")),
         (true, false) => "accessor",
         (false, true) => "policies",
         (false, false) => "token",
     };
-    let lower = match verb.to_ascii_lowercase().as_str() {
-        "write" => Operation::Update.as_str().to_owned(),
-        lower => lower.to_owned(),
-    };
-    let is_operation = Operation::ALL.iter().any(|o| o.as_str() == lower);
-    let (verb_field, verb) =
-        if is_operation { ("operation", lower) } else { ("method", verb.to_ascii_uppercase()) };
     let body = Map::from_iter([
         (who_field.to_owned(), who.into()),
         (verb_field.to_owned(), verb.into()),
