@@ -155,7 +155,12 @@ impl Barrier {
     }
 
     /// Stores a keyring with a new key in front, then uses it.
-    pub(crate) async fn install_key(&self, open: &Open, now: Timestamp, reserve: u64) -> Result<(), CommitError> {
+    pub(crate) async fn install_key(
+        &self,
+        open: &Open,
+        now: Timestamp,
+        reserve: u64,
+    ) -> Result<(), CommitError> {
         let old = open.ring.load_full();
         let ring =
             old.rotated(now, &*self.random).ok_or_else(|| unavailable("the terms of keys are used up"))?;
