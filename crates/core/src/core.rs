@@ -162,6 +162,7 @@ pub struct Core {
     /// Rate limits.
     pub quotas: Quotas,
     pub(crate) last_uses: crate::last_use::LastUses,
+    pub(crate) uses: crate::uses::Uses,
     pub(crate) lease_quotas: crate::lease_quota::LeaseQuotas,
     /// Requests to other servers.
     pub outbound: Outgoing,
@@ -211,6 +212,7 @@ impl Core {
             hashing: HashingPool::default(),
             quotas: Quotas::default(),
             last_uses: Default::default(),
+            uses: Default::default(),
             lease_quotas: Default::default(),
             in_flight: crate::in_flight::InFlight::default(),
             started,

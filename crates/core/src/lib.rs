@@ -53,6 +53,7 @@ pub mod token_params;
 pub mod tokens;
 pub mod ttl;
 pub mod txn;
+mod uses;
 pub mod versions;
 pub mod web_token;
 pub mod wrap;

@@ -126,6 +126,7 @@ impl Core {
             routed,
             operation,
             token: None,
+            under_way: None,
             token_issued: String::new(),
             certificate_serial,
             allowed: false,

@@ -24,6 +24,16 @@ pub struct Made {
     pub warnings: Vec<String>,
 }
 
+/// A token that came with a request.
+pub(crate) struct Presented {
+    /// It, this use counted.
+    pub(crate) token: Token,
+    /// What it may do.
+    pub(crate) rights: Result<Rights, Fault>,
+    /// This request, if the token is good for a number of them.
+    pub(crate) under_way: Option<crate::uses::Use>,
+}
+
 /// How many generations up a token's line is followed.
 const MAX_GENERATIONS: usize = 1024;
 
@@ -209,14 +219,15 @@ impl Core {
         self: &Arc<Self>,
         token: &Secret<String>,
         remote: Remote,
-    ) -> Result<Option<(Token, Result<Rights, Fault>)>, Fault> {
+    ) -> Result<Option<Presented>, Fault> {
         let now = self.clock.now();
         if let Some((seen, is_first)) = self.presences.get(token.expose(), now) {
             let allowed = cidr::allows(&seen.entry.bound_cidrs, remote.address);
             if is_first && allowed {
                 self.last_uses.note(&seen.entry.accessor, hour(now));
             }
-            return Ok(allowed.then(|| (Token { id: token.clone(), entry: seen.entry }, Ok(seen.rights))));
+            let token = Token { id: token.clone(), entry: seen.entry };
+            return Ok(allowed.then(|| Presented { token, rights: Ok(seen.rights), under_way: None }));
         }
         // Rarely needed and large, and this future is moved for every request.
         Box::pin(self.present_anew(token, remote)).await
@@ -226,7 +237,7 @@ impl Core {
         self: &Arc<Self>,
         token: &Secret<String>,
         remote: Remote,
-    ) -> Result<Option<(Token, Result<Rights, Fault>)>, Fault> {
+    ) -> Result<Option<Presented>, Fault> {
         // What changes from here on makes what is remembered below worthless.
         let generation = self.presences.generation();
         let Some(entry) = self.find_token(token.expose()).await? else { return Ok(None) };
@@ -234,9 +245,16 @@ impl Core {
             return Ok(None);
         }
         if entry.num_uses != 0 {
-            let Some(used) = self.count_use(&entry.accessor).await? else { return Ok(None) };
+            let under_way = self.uses.begin(&entry.accessor);
+            let Some(used) = self.count_use(&entry.accessor).await? else {
+                if under_way.finish(false) {
+                    self.revoke_now(&entry.accessor).await;
+                }
+                return Ok(None);
+            };
             let rights = self.rights(&used).await;
-            return Ok(Some((Token { id: token.clone(), entry: Arc::new(used) }, rights)));
+            let token = Token { id: token.clone(), entry: Arc::new(used) };
+            return Ok(Some(Presented { token, rights, under_way: Some(under_way) }));
         }
         let rights = self.rights(&entry).await;
         if let Ok(rights) = &rights
@@ -246,7 +264,7 @@ impl Core {
             self.presences.put(token.expose(), generation, presence);
         }
         self.last_uses.note(&entry.accessor, hour(self.clock.now()));
-        Ok(Some((Token { id: token.clone(), entry }, rights)))
+        Ok(Some(Presented { token: Token { id: token.clone(), entry }, rights, under_way: None }))
     }
 
     /// Takes one use, in a commit of its own: it counts whatever comes of the request.

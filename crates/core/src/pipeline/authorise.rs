@@ -85,9 +85,10 @@ impl Core {
         let mut rights = None;
         let found = if !open {
             let found = self.present(&token, case.request.remote).await?;
-            found.map(|(token, may)| {
-                rights = Some(may);
-                token
+            found.map(|presented| {
+                rights = Some(presented.rights);
+                case.under_way = presented.under_way;
+                presented.token
             })
         } else if self.is_sealed() {
             None

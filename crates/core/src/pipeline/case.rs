@@ -26,6 +26,8 @@ pub(crate) struct Case {
     pub(crate) routed: Option<Routed>,
     pub(crate) operation: Operation,
     pub(crate) token: Option<Token>,
+    /// This request, if the token is good for a number of them.
+    pub(crate) under_way: Option<crate::uses::Use>,
     /// RFC 3339; for the audit trail.
     pub(crate) token_issued: String,
     /// Of the certificate that the client has shown; for the audit trail.

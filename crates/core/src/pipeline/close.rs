@@ -23,8 +23,9 @@ impl Core {
             other => other,
         };
         let written = both_written(asked, pending).await;
-        if case.token.as_ref().is_some_and(|t| t.entry.num_uses == -1)
-            && let Some(token) = &case.token
+        if let Some(token) = &case.token
+            && let Some(under_way) = case.under_way.take()
+            && under_way.finish(token.entry.num_uses == -1)
         {
             Box::pin(self.revoke_now(&token.entry.accessor)).await;
         }
