@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use strongroom_k8s::{Entrypoint, Lowering, Refusal, Settings};
 use strongroom_plan::{Part, Reference};
 
-/// `ref:NAME`, several with commas; `ref:` alone is wrong.
+/// `ref:NAME`, several with commas, `$NAME` for another variable; `ref:` alone is wrong.
 fn read(value: &str) -> Result<Option<Vec<Part>>, String> {
     let Some(names) = value.strip_prefix("ref:") else { return Ok(None) };
     if names.is_empty() {
@@ -21,7 +21,11 @@ fn read(value: &str) -> Result<Option<Vec<Part>>, String> {
         namespace: None,
         optional: false,
     };
-    Ok(Some(names.split(',').map(|name| Part::Secret(reference(name))).collect()))
+    let part = |name: &str| match name.strip_prefix('$') {
+        Some(variable) => Part::Variable(variable.to_owned()),
+        None => Part::Secret(reference(name)),
+    };
+    Ok(Some(names.split(',').map(part).collect()))
 }
 
 fn lower(target: &str, container: Value, image: Result<Entrypoint, String>) -> Result<Value, Vec<Refusal>> {
@@ -46,13 +50,15 @@ fn image(entrypoint: &[&str], command: &[&str]) -> Result<Entrypoint, String> {
 
 #[test]
 fn values_become_file_references() {
-    let container =
-        json!({"name": "c", "env": [{"name": "A", "value": "ref:x"}, {"name": "B", "value": "plain"}]});
+    let container = json!({"name": "c", "env": [{"name": "A", "value": "ref:x"}, {"name": "B", "value": "plain"},
+            {"name": "C", "value": "ref:x,y"}]});
     let lowered = lower("fileKeyRef", container, image(&[], &[])).unwrap();
-    assert_eq!(lowered["env"][0]["valueFrom"]["fileKeyRef"]["key"], "A");
-    assert_eq!(lowered["env"][0].get("value"), None);
+    for (place, name) in [(0, "A"), (2, "C")] {
+        assert_eq!(lowered["env"][place]["valueFrom"]["fileKeyRef"]["key"], name);
+        assert_eq!(lowered["env"][place].get("value"), None);
+    }
     assert_eq!(lowered["env"][1], json!({"name": "B", "value": "plain"}));
-    for (value, told) in [("ref:", "the reference is empty"), ("ref:x,y", "several references")] {
+    for (value, told) in [("ref:", "the reference is empty"), ("ref:x,$B", "of another variable")] {
         let container = json!({"name": "c", "env": [{"name": "A", "value": value}]});
         let refused = lower("fileKeyRef", container, image(&[], &[])).unwrap_err();
         assert!(refused[0].to_string().contains(told), "{refused:?}");
