@@ -191,6 +191,13 @@ def debug(space, name, value):
 def ready():
     """Waits until every replica that there should be is ready, as the API server trusts it."""
     kube.kubectl("rollout", "status", f"deployment/{CONFIGURATION}", "--timeout=90s", namespace=NAMESPACE)
+    # A replica that is ending still answers on connections that the API server has open.
+    kube.wait(lambda: not ending(), "a replica of before does not end", 60)
+
+
+def ending():
+    items = json.loads(kube.kubectl("get", "pods", "-l", "component=injector", "-o", "json", namespace=NAMESPACE))["items"]
+    return [one for one in items if "deletionTimestamp" in one["metadata"]]
 
 
 def start_anew():

@@ -11,7 +11,7 @@ POLICY = 'path "secret/metadata/*" { capabilities = ["read"] }\npath "secret/dat
 def scenario_restart_on_change(stand):
     """a changed value restarts once; an unused key, an operator's restart and a namespace that did not opt in do not"""
     with Prepared(stand, None) as space, Prepared(stand, None) as stranger:
-        stand.put("e2e/turning", used="old", other="x")
+        stand.put("e2e/restarting", used="old", other="x")
         operator_may_look(stand)
         kube.kubectl("create", "rolebinding", "restart", "--clusterrole=strongroom-restart",
                      "--serviceaccount=strongroom:strongroom-operator", namespace=space)
@@ -19,13 +19,13 @@ def scenario_restart_on_change(stand):
             stand.apply(deployment(), where)
             kube.kubectl("rollout", "status", "deployment/web", "--timeout=60s", namespace=where)
         kube.wait(lambda: state(space), "the operator does not look", 90)
-        stand.put("e2e/turning", used="old", other="y")
-        kube.wait(lambda: '"secret/e2e/turning":2' in state(space), "the operator does not see version 2", 60)
+        stand.put("e2e/restarting", used="old", other="y")
+        kube.wait(lambda: '"secret/e2e/restarting":2' in state(space), "the operator does not see version 2", 60)
         kube.expect(pods(space) == ["old"], "a restart for a key that is not used")
-        stand.put("e2e/turning", used="new", other="y")
+        stand.put("e2e/restarting", used="new", other="y")
         kube.wait(lambda: pods(space) == ["new"], lambda: f"no restart: {pods(space)} {state(space)}", 90)
         stamped = template(space)
-        kube.expect(stamped["annotations"]["strongroom.io/restarted-for"] == "secret/e2e/turning@3", stamped)
+        kube.expect(stamped["annotations"]["strongroom.io/restarted-for"] == "secret/e2e/restarting@3", stamped)
         kube.kubectl("delete", "pod", "-l", "component=operator", namespace=NAMESPACE)
         kube.kubectl("rollout", "status", "deployment/strongroom-operator", "--timeout=60s", namespace=NAMESPACE)
         time.sleep(10)
@@ -43,7 +43,7 @@ def operator_may_look(stand):
 
 def deployment():
     container = {"name": "main", "image": "localhost/busybox:1", "command": ["sh", "-c", "echo $SECRET; exec sleep 1000"],
-                 "env": [{"name": "SECRET", "valueFrom": {"vaultSecret": {"name": "e2e/turning", "key": "used"}}}]}
+                 "env": [{"name": "SECRET", "valueFrom": {"vaultSecret": {"name": "e2e/restarting", "key": "used"}}}]}
     labels = {"app": "web"}
     template = {"metadata": {"labels": labels, "annotations": {"strongroom.io/role": "my-app"}},
                 "spec": {"serviceAccountName": "my-app", "terminationGracePeriodSeconds": 0, "containers": [container]}}
