@@ -44,9 +44,9 @@ pub struct PlainBatch {
 }
 
 impl Options {
-    /// The usual ones: up to 256 MiB of cache, blocks of 2^20 encryptions, Shamir's seal.
+    /// The usual ones: up to 160 MiB of cache, blocks of 2^20 encryptions, Shamir's seal.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { cache_bytes: 256 << 20, reserve: 1 << 20, seal: Arc::new(ShamirSeal), now: Arc::new(now) }
+        Self { cache_bytes: 160 << 20, reserve: 1 << 20, seal: Arc::new(ShamirSeal), now: Arc::new(now) }
     }
 }
 
